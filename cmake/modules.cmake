@@ -1,0 +1,133 @@
+# ib_module(name floor DEPS … PKGS … LIBS …): static library ib_<name> of lib/<name>/*.c
+# ib_tool(name DEPS … PKGS … LIBS …): program of tools/<name>/*.c
+# ib_tests(): every file below tests/ becomes a test, see tests/README.md
+find_package(PkgConfig REQUIRED)
+
+function(ib_link target scope)
+	cmake_parse_arguments(A "" "" "DEPS;PKGS;LIBS" ${ARGN})
+	foreach(dep ${A_DEPS})
+		target_link_libraries(${target} ${scope} ib_${dep})
+	endforeach()
+	foreach(pkg ${A_PKGS})
+		if(NOT TARGET PkgConfig::${pkg})
+			pkg_check_modules(${pkg} REQUIRED IMPORTED_TARGET GLOBAL ${pkg})
+		endif()
+		target_link_libraries(${target} ${scope} PkgConfig::${pkg})
+	endforeach()
+	foreach(lib ${A_LIBS})
+		target_link_libraries(${target} ${scope} ${lib})
+	endforeach()
+endfunction()
+
+function(ib_module name floor)
+	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/${name}/*.c)
+	if(NOT sources) # a module that is still only a header
+		file(WRITE ${PROJECT_BINARY_DIR}/empty_${name}.c "typedef int ib_empty_${name};\n")
+		set(sources ${PROJECT_BINARY_DIR}/empty_${name}.c)
+	endif()
+	add_library(ib_${name} STATIC ${sources})
+	ib_link(ib_${name} PUBLIC ${ARGN})
+endfunction()
+
+function(ib_tool name)
+	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/${name}/*.c)
+	if(NOT sources)
+		return()
+	endif()
+	add_executable(${name} ${sources})
+	target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tools/${name})
+	ib_link(${name} PRIVATE ${ARGN})
+	target_link_options(${name} PRIVATE -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map -Wl,--gc-sections)
+endfunction()
+
+# The environment of every test: a leak aborts (see docs/testing.md), nothing leaks out of the build folder.
+set(IB_TEST_ENV
+	"ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:allocator_may_return_null=1"
+	"UBSAN_OPTIONS=print_stacktrace=1"
+	"LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0"
+	"G_DEBUG=fatal-criticals"
+	"IB_SRC=${PROJECT_SOURCE_DIR}" "IB_BUILD=${PROJECT_BINARY_DIR}"
+	"LC_ALL=C.UTF-8" "TZ=UTC")
+
+# A test program links the module its name begins with (wim_tree.c -> wim), and with it what that stands on.
+function(ib_test_module file result)
+	get_filename_component(stem ${file} NAME_WE)
+	string(REGEX REPLACE "^fuzz_" "" stem ${stem})
+	string(REGEX REPLACE "_.*$" "" module ${stem})
+	set(${result} ${module} PARENT_SCOPE)
+endfunction()
+
+function(ib_add_test name label)
+	set_tests_properties(${name} PROPERTIES LABELS ${label} ENVIRONMENT "${IB_TEST_ENV}"
+		SKIP_RETURN_CODE 77 TIMEOUT 600)
+endfunction()
+
+function(ib_program_tests layer)
+	pkg_check_modules(criterion REQUIRED IMPORTED_TARGET GLOBAL criterion)
+	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${layer}/*.c)
+	foreach(source ${sources})
+		get_filename_component(stem ${source} NAME_WE)
+		ib_test_module(${source} module)
+		add_executable(${layer}_${stem} ${source})
+		target_link_libraries(${layer}_${stem} PRIVATE ib_${module} PkgConfig::criterion)
+		add_test(NAME ${layer}/${stem} COMMAND ${layer}_${stem} --jobs=2 --quiet)
+		ib_add_test(${layer}/${stem} ${layer})
+	endforeach()
+endfunction()
+
+function(ib_script_tests layer)
+	file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${layer}/*.sh)
+	foreach(script ${scripts})
+		get_filename_component(stem ${script} NAME_WE)
+		add_test(NAME ${layer}/${stem} COMMAND bash ${script})
+		ib_add_test(${layer}/${stem} ${layer})
+	endforeach()
+endfunction()
+
+function(ib_fuzz_targets)
+	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+	foreach(source ${sources})
+		get_filename_component(stem ${source} NAME_WE)
+		ib_test_module(${source} module)
+		if(IB_FUZZ)
+			add_executable(${stem} ${source})
+			target_link_libraries(${stem} PRIVATE ib_${module} -fsanitize=fuzzer)
+		else()
+			add_executable(${stem} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
+			target_link_libraries(${stem} PRIVATE ib_${module})
+			add_test(NAME fuzz/${stem} COMMAND ${stem} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${stem})
+			ib_add_test(fuzz/${stem} fuzz)
+		endif()
+	endforeach()
+endfunction()
+
+function(ib_bench_programs)
+	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/*.c)
+	foreach(source ${sources})
+		get_filename_component(stem ${source} NAME_WE)
+		ib_test_module(${source} module)
+		add_executable(bench_${stem} EXCLUDE_FROM_ALL ${source})
+		target_link_libraries(bench_${stem} PRIVATE ib_${module})
+	endforeach()
+endfunction()
+
+function(ib_tests)
+	if(NOT IB_FUZZ)
+		foreach(layer unit torture hostile roundtrip)
+			ib_program_tests(${layer})
+		endforeach()
+		foreach(layer lint unit torture hostile cli interop scenarios docs)
+			ib_script_tests(${layer})
+		endforeach()
+		# A test that leaks on purpose: if it passes, leaks go unnoticed (docs/testing.md).
+		if(IB_SANITIZE AND EXISTS ${PROJECT_SOURCE_DIR}/tests/canary/leak.c)
+			add_executable(canary_leak tests/canary/leak.c)
+			target_link_libraries(canary_leak PRIVATE ib_base PkgConfig::criterion)
+			add_test(NAME canary/leak COMMAND canary_leak)
+			ib_add_test(canary/leak canary)
+			set_tests_properties(canary/leak PROPERTIES WILL_FAIL TRUE)
+		endif()
+	endif()
+	ib_fuzz_targets()
+	ib_bench_programs()
+endfunction()

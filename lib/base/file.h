@@ -1,0 +1,150 @@
+/**
+ * base/file: files as extents in, a file with a base offset out, streams
+ * between, and names that appear whole or not at all.
+ *
+ * All system calls that read, write, sync or rename go through here; a test can
+ * make the n-th of them fail (ib_fault_arm).
+ */
+#ifndef IB_BASE_FILE_H
+#define IB_BASE_FILE_H
+
+#include "base/base.h"
+
+/** Cleanup: close an fd, keep errno. */
+void ib_fd_close(int *fd);
+#define ib_auto_fd IB_CLEANUP(ib_fd_close) int
+
+/* ---- input: bytes at random offsets, from one or more extents of a file ---- */
+
+/**
+ * Bytes that can be read at any offset: a file, or a file inside an image that
+ * lies in several extents. Reference counted; reading is thread safe.
+ */
+struct ib_input;
+
+/** One run of bytes in the underlying file. */
+struct ib_extent {
+	uint64_t offset; /**< in the underlying file, bytes */
+	uint64_t length; /**< bytes */
+};
+
+/** Open a regular file. Throws IB_ERR_INPUT when it is missing or not a regular file, IB_ERR_SYSTEM else. */
+bool ib_input_open(const char *path, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** An input over memory; takes a reference on bytes. */
+struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name);
+
+/**
+ * Part of another input. Extents are relative to the parent.
+ * @param name  for messages, e.g. "base.iso:sources/install.wim"; copied
+ * Throws IB_ERR_INPUT when an extent leaves the parent.
+ */
+bool ib_input_part(struct ib_input *parent, const struct ib_extent *extents, size_t count,
+		   const char *name, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
+
+struct ib_input *ib_input_ref(struct ib_input *in);
+/** Drop a reference; NULL is fine. */
+void ib_input_unref(struct ib_input *in);
+/** Cleanup form. */
+void ib_input_clear(struct ib_input **in);
+#define ib_auto_input IB_CLEANUP(ib_input_clear) struct ib_input *
+
+/** Size in bytes. */
+uint64_t ib_input_size(const struct ib_input *in);
+/** Name for messages; borrowed. */
+const char *ib_input_name(const struct ib_input *in);
+
+/** Read exactly len bytes at offset. Short: IB_ERR_INPUT ("ends early", with both numbers). */
+bool ib_input_read(struct ib_input *in, uint64_t offset, void *buf, size_t len,
+		   struct ib_error **err) IB_MUST_CHECK;
+
+/** The whole input in memory; refuses more than limit bytes (IB_ERR_INPUT). Result: g_bytes_unref. */
+bool ib_input_bytes(struct ib_input *in, uint64_t limit, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- output: a file, or a region of one ---- */
+
+/** A place to write: an fd and the offset in it that counts as 0. Borrowed fd. */
+struct ib_output {
+	int fd;        /**< borrowed; opened read-write by whoever made it */
+	uint64_t base; /**< all offsets are relative to this */
+	const char *name; /**< for messages; borrowed */
+};
+
+/** Write exactly len bytes at offset. IB_ERR_SYSTEM on failure; ENOSPC says so. */
+bool ib_output_write(const struct ib_output *out, uint64_t offset, const void *buf, size_t len,
+		     struct ib_error **err) IB_MUST_CHECK;
+
+/** Read back what was written. */
+bool ib_output_read(const struct ib_output *out, uint64_t offset, void *buf, size_t len,
+		    struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Copy a range from an input, inside the kernel where it can be done
+ * (copy_file_range), else through a buffer. progress may be NULL.
+ */
+bool ib_output_copy(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
+		    uint64_t len, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- stream: bytes in order, once ---- */
+
+/** A pull stream. Implementations embed it as their first member. */
+struct ib_stream {
+	/** Read up to cap bytes; *ret_n == 0 is the end. */
+	bool (*read)(struct ib_stream *self, void *buf, size_t cap, size_t *ret_n, struct ib_error **err);
+	/** Free the stream itself; may be NULL for a stream on the stack. */
+	void (*free)(struct ib_stream *self);
+};
+
+/** Read; see the member. */
+bool ib_stream_read(struct ib_stream *s, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
+	IB_MUST_CHECK;
+/** Free; NULL is fine. */
+void ib_stream_free(struct ib_stream *s);
+/** A stream over memory; takes a reference on bytes. */
+struct ib_stream *ib_stream_from_bytes(GBytes *bytes);
+/** A stream over an input from its start; takes a reference. */
+struct ib_stream *ib_stream_from_input(struct ib_input *in);
+/** Read a stream to its end; refuses more than limit bytes (IB_ERR_INPUT). Result: g_bytes_unref. */
+bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GBytes **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- whole files and folders ---- */
+
+/** Read a whole file; refuses more than limit bytes. Result: g_bytes_unref. */
+bool ib_file_read(const char *path, uint64_t limit, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** Write a file so that it is there whole or not at all: temporary name, fsync, rename. */
+bool ib_file_write(const char *path, const void *data, size_t len, struct ib_error **err) IB_MUST_CHECK;
+
+/** An unlinked temporary file in dir, opened read-write; closed by the caller. */
+bool ib_file_temp(const char *dir, int *ret_fd, struct ib_error **err) IB_MUST_CHECK;
+
+/** Create a folder and its parents; one that exists is fine. */
+bool ib_dir_make(const char *path, struct ib_error **err) IB_MUST_CHECK;
+
+/** Remove a folder and all below it, never following links. A missing one is fine. */
+bool ib_dir_remove(const char *path, struct ib_error **err) IB_MUST_CHECK;
+
+/** fsync everything below a folder and the folder itself. */
+bool ib_dir_sync(const char *path, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Put a finished folder in its place: rename, or exchange with what lies there
+ * (RENAME_EXCHANGE) and remove the old one. Both must be on one file system.
+ */
+bool ib_dir_publish(const char *work, const char *final, struct ib_error **err) IB_MUST_CHECK;
+
+/** fsync an fd. */
+bool ib_fd_sync(int fd, const char *name, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- faults, for tests ---- */
+
+/**
+ * Make the n-th following system call of this module fail with errnum; n = 0
+ * disarms. Tests only: nothing else calls it.
+ */
+void ib_fault_arm(unsigned n, int errnum);
+/** How many calls were counted since the last arming. */
+unsigned ib_fault_count(void);
+
+#endif

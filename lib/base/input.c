@@ -1,0 +1,249 @@
+#include "base/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct ib_input {
+	gint refs;
+	char *name;
+	uint64_t size;
+	/* exactly one of these three */
+	int fd;
+	GBytes *bytes;
+	struct ib_input *parent;
+	/* for a part */
+	struct ib_extent *extents;
+	size_t count;
+};
+
+bool ib_input_open(const char *path, struct ib_input **ret, struct ib_error **err)
+{
+	struct stat st;
+	ib_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return ib_throw_errno(err, errno == ENOENT || errno == ENOTDIR ? IB_ERR_INPUT : IB_ERR_SYSTEM,
+				      errno, "cannot open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a regular file", path);
+	struct ib_input *in = g_new0(struct ib_input, 1);
+	in->refs = 1;
+	in->name = g_strdup(path);
+	in->size = (uint64_t)st.st_size;
+	in->fd = fd;
+	fd = -1;
+	*ret = in;
+	return true;
+}
+
+struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name)
+{
+	struct ib_input *in = g_new0(struct ib_input, 1);
+
+	in->refs = 1;
+	in->fd = -1;
+	in->name = g_strdup(name);
+	in->size = g_bytes_get_size(bytes);
+	in->bytes = g_bytes_ref(bytes);
+	return in;
+}
+
+bool ib_input_part(struct ib_input *parent, const struct ib_extent *extents, size_t count,
+		   const char *name, struct ib_input **ret, struct ib_error **err)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (extents[i].offset > parent->size || extents[i].length > parent->size - extents[i].offset)
+			return ib_throw(err, IB_ERR_INPUT,
+					"'%s' ends early: an extent of '%s' reaches byte %" PRIu64 ", the file has %" PRIu64,
+					parent->name, name, extents[i].offset + extents[i].length, parent->size);
+		size += extents[i].length;
+	}
+	struct ib_input *in = g_new0(struct ib_input, 1);
+	in->refs = 1;
+	in->fd = -1;
+	in->name = g_strdup(name);
+	in->size = size;
+	in->parent = ib_input_ref(parent);
+	in->extents = g_memdup2(extents, count * sizeof *extents);
+	in->count = count;
+	*ret = in;
+	return true;
+}
+
+struct ib_input *ib_input_ref(struct ib_input *in)
+{
+	g_atomic_int_inc(&in->refs);
+	return in;
+}
+
+void ib_input_unref(struct ib_input *in)
+{
+	if (!in || !g_atomic_int_dec_and_test(&in->refs))
+		return;
+	if (in->fd >= 0)
+		close(in->fd);
+	if (in->bytes)
+		g_bytes_unref(in->bytes);
+	ib_input_unref(in->parent);
+	g_free(in->extents);
+	g_free(in->name);
+	g_free(in);
+}
+
+void ib_input_clear(struct ib_input **in)
+{
+	ib_input_unref(*in);
+	*in = NULL;
+}
+
+uint64_t ib_input_size(const struct ib_input *in)
+{
+	return in->size;
+}
+
+const char *ib_input_name(const struct ib_input *in)
+{
+	return in->name;
+}
+
+/*
+ * Where bytes of this input lie in the file below: the fd and offset of byte
+ * `offset`, and how many of `len` bytes are contiguous from there.
+ * Returns the root input; the range was checked by the caller.
+ */
+static struct ib_input *locate(struct ib_input *in, uint64_t offset, uint64_t len, uint64_t *ret_at, uint64_t *ret_run)
+{
+	while (in->parent) {
+		size_t i = 0;
+		while (i + 1 < in->count && offset >= in->extents[i].length)
+			offset -= in->extents[i++].length;
+		len = MIN(len, in->extents[i].length - offset);
+		offset += in->extents[i].offset;
+		in = in->parent;
+	}
+	*ret_at = offset;
+	*ret_run = len;
+	return in;
+}
+
+static bool root_read(struct ib_input *root, uint64_t at, uint8_t *buf, size_t len, struct ib_error **err)
+{
+	if (root->bytes) {
+		memcpy(buf, (const uint8_t *)g_bytes_get_data(root->bytes, NULL) + at, len);
+		return true;
+	}
+	while (len > 0) {
+		ssize_t n = ib_fault_hit() ? -1 : pread(root->fd, buf, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot read '%s' at byte %" PRIu64,
+					      root->name, at);
+		if (n == 0)
+			return ib_throw(err, IB_ERR_INPUT, "'%s' became shorter while it was read", root->name);
+		buf += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool ib_input_read(struct ib_input *in, uint64_t offset, void *buf, size_t len, struct ib_error **err)
+{
+	uint8_t *p = buf;
+
+	if (offset > in->size || len > in->size - offset)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' ends early: byte %" PRIu64 " is needed, it has %" PRIu64,
+				in->name, offset + len, in->size);
+	while (len > 0) {
+		uint64_t at, run;
+		struct ib_input *root = locate(in, offset, len, &at, &run);
+		if (!root_read(root, at, p, (size_t)run, err))
+			return false;
+		p += run;
+		offset += run;
+		len -= (size_t)run;
+	}
+	return true;
+}
+
+bool ib_input_bytes(struct ib_input *in, uint64_t limit, GBytes **ret, struct ib_error **err)
+{
+	if (in->size > limit)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' has %" PRIu64 " bytes, at most %" PRIu64 " are accepted here",
+				in->name, in->size, limit);
+	void *buf = g_try_malloc(in->size + 1);
+	if (!buf)
+		return ib_throw_memory(err);
+	if (!ib_input_read(in, 0, buf, (size_t)in->size, err)) {
+		g_free(buf);
+		return false;
+	}
+	*ret = g_bytes_new_take(buf, (gsize)in->size);
+	return true;
+}
+
+/* ---- copying ---- */
+
+#define COPY_BUFFER (1u << 20)
+
+static bool copy_buffered(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
+			  uint64_t len, uint8_t *buf, struct ib_error **err)
+{
+	while (len > 0) {
+		size_t n = (size_t)MIN(len, COPY_BUFFER);
+		if (!ib_input_read(in, in_offset, buf, n, err) || !ib_output_write(out, offset, buf, n, err))
+			return false;
+		offset += n;
+		in_offset += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* One kernel copy; 0 when the kernel cannot do it for this pair of files. */
+static uint64_t copy_in_kernel(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
+			       uint64_t len)
+{
+	uint64_t at, run;
+	struct ib_input *root = locate(in, in_offset, len, &at, &run);
+
+	if (root->fd < 0 || ib_fault_hit())
+		return 0;
+	loff_t from = (loff_t)at, to = (loff_t)(out->base + offset);
+	ssize_t n = copy_file_range(root->fd, &from, out->fd, &to, (size_t)MIN(run, 64u << 20), 0);
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+bool ib_output_copy(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
+		    uint64_t len, struct ib_progress *progress, struct ib_error **err)
+{
+	g_autofree uint8_t *buf = NULL;
+
+	if (in_offset > in->size || len > in->size - in_offset)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' ends early: byte %" PRIu64 " is needed, it has %" PRIu64,
+				in->name, in_offset + len, in->size);
+	while (len > 0) {
+		uint64_t n = buf ? 0 : copy_in_kernel(out, offset, in, in_offset, len);
+		if (n == 0) { /* other file system, memory input, or full disk: the plain way says which */
+			n = MIN(len, COPY_BUFFER);
+			if (!buf)
+				buf = g_malloc(COPY_BUFFER);
+			if (!copy_buffered(out, offset, in, in_offset, n, buf, err))
+				return false;
+		}
+		offset += n;
+		in_offset += n;
+		len -= n;
+		if (!ib_progress_add(progress, n, err))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,76 @@
+#include "base/base.h"
+
+#include <string.h>
+
+bool ib_stream_read(struct ib_stream *s, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
+{
+	return s->read(s, buf, cap, ret_n, err);
+}
+
+void ib_stream_free(struct ib_stream *s)
+{
+	if (s && s->free)
+		s->free(s);
+}
+
+struct input_stream {
+	struct ib_stream base;
+	struct ib_input *in;
+	uint64_t at;
+};
+
+static bool input_stream_read(struct ib_stream *s, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
+{
+	struct input_stream *is = (struct input_stream *)s;
+	size_t n = (size_t)MIN((uint64_t)cap, ib_input_size(is->in) - is->at);
+
+	if (!ib_input_read(is->in, is->at, buf, n, err))
+		return false;
+	is->at += n;
+	*ret_n = n;
+	return true;
+}
+
+static void input_stream_free(struct ib_stream *s)
+{
+	struct input_stream *is = (struct input_stream *)s;
+
+	ib_input_unref(is->in);
+	g_free(is);
+}
+
+struct ib_stream *ib_stream_from_input(struct ib_input *in)
+{
+	struct input_stream *is = g_new0(struct input_stream, 1);
+
+	is->base = (struct ib_stream){ .read = input_stream_read, .free = input_stream_free };
+	is->in = ib_input_ref(in);
+	return &is->base;
+}
+
+struct ib_stream *ib_stream_from_bytes(GBytes *bytes)
+{
+	struct ib_input *in = ib_input_from_bytes(bytes, "memory");
+	struct ib_stream *s = ib_stream_from_input(in);
+
+	ib_input_unref(in);
+	return s;
+}
+
+bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GBytes **ret, struct ib_error **err)
+{
+	g_autoptr(GByteArray) all = g_byte_array_new();
+	uint8_t buf[16384];
+	size_t n;
+
+	do {
+		if (!ib_stream_read(s, buf, sizeof buf, &n, err))
+			return false;
+		if (all->len + n > limit)
+			return ib_throw(err, IB_ERR_INPUT, "'%s' has more than %" PRIu64 " bytes, the most accepted here",
+					name, limit);
+		g_byte_array_append(all, buf, (guint)n);
+	} while (n > 0);
+	*ret = g_byte_array_free_to_bytes(g_steal_pointer(&all));
+	return true;
+}

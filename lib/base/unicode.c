@@ -1,0 +1,188 @@
+#include "base/base.h"
+
+#include <string.h>
+
+static uint16_t upcase_table[0x10000];
+
+static void build_table(void)
+{
+	for (uint32_t c = 0; c < 0x10000; c++) {
+		gunichar up = c >= 0xD800 && c <= 0xDFFF ? c : g_unichar_toupper(c);
+		bool keep = up > 0xFFFF || (c >= 0x80 && up < 0x80) || c == 0xB5;
+		upcase_table[c] = (uint16_t)(keep ? c : up);
+	}
+}
+
+uint16_t ib_upcase16(uint16_t unit)
+{
+	static gsize once;
+
+	if (unit < 0x80)
+		return unit >= 'a' && unit <= 'z' ? unit - 0x20 : unit;
+	if (g_once_init_enter(&once)) {
+		build_table();
+		g_once_init_leave(&once, 1);
+	}
+	return upcase_table[unit];
+}
+
+static bool is_high(uint32_t c)
+{
+	return c >= 0xD800 && c <= 0xDBFF;
+}
+
+static bool is_low(uint32_t c)
+{
+	return c >= 0xDC00 && c <= 0xDFFF;
+}
+
+/* Encode one code point, surrogates included (WTF-8). */
+static void append_utf8(GString *s, uint32_t c)
+{
+	if (c < 0x80) {
+		g_string_append_c(s, (char)c);
+	} else if (c < 0x800) {
+		g_string_append_c(s, (char)(0xC0 | c >> 6));
+		g_string_append_c(s, (char)(0x80 | (c & 0x3F)));
+	} else if (c < 0x10000) {
+		g_string_append_c(s, (char)(0xE0 | c >> 12));
+		g_string_append_c(s, (char)(0x80 | (c >> 6 & 0x3F)));
+		g_string_append_c(s, (char)(0x80 | (c & 0x3F)));
+	} else {
+		g_string_append_c(s, (char)(0xF0 | c >> 18));
+		g_string_append_c(s, (char)(0x80 | (c >> 12 & 0x3F)));
+		g_string_append_c(s, (char)(0x80 | (c >> 6 & 0x3F)));
+		g_string_append_c(s, (char)(0x80 | (c & 0x3F)));
+	}
+}
+
+char *ib_utf16_to_utf8(const void *utf16le, size_t bytes)
+{
+	const uint8_t *p = utf16le;
+	size_t n = bytes / 2;
+
+	if (bytes % 2)
+		return NULL;
+	GString *s = g_string_sized_new(n + 8);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t c = ib_le16(p + 2 * i);
+		if (c == 0) {
+			g_string_free(s, TRUE);
+			return NULL;
+		}
+		if (is_high(c) && i + 1 < n && is_low(ib_le16(p + 2 * i + 2))) {
+			c = 0x10000 + ((c - 0xD800) << 10) + (ib_le16(p + 2 * i + 2) - 0xDC00u);
+			i++;
+		}
+		append_utf8(s, c);
+	}
+	return g_string_free(s, FALSE);
+}
+
+/*
+ * Decode one code point of (W)UTF-8. Moves *p; returns -1 on text that is not.
+ * The shortest form is required; surrogates are allowed alone.
+ */
+static int32_t next_code(const uint8_t **p)
+{
+	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	const uint8_t *s = *p;
+	int extra = s[0] < 0x80 ? 0 : (s[0] & 0xE0) == 0xC0 ? 1 : (s[0] & 0xF0) == 0xE0 ? 2 :
+		    (s[0] & 0xF8) == 0xF0 ? 3 : -1;
+	if (extra < 0)
+		return -1;
+	uint32_t c = extra == 0 ? s[0] : s[0] & (0x3Fu >> extra);
+	for (int i = 1; i <= extra; i++) {
+		if ((s[i] & 0xC0) != 0x80)
+			return -1;
+		c = c << 6 | (s[i] & 0x3Fu);
+	}
+	if (c < least[extra] || c > 0x10FFFF)
+		return -1;
+	*p = s + extra + 1;
+	return (int32_t)c;
+}
+
+uint8_t *ib_utf8_to_utf16(const char *text, size_t *ret_bytes)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	uint8_t *out = g_malloc(strlen(text) * 2 + 2);
+	size_t n = 0;
+
+	while (*p) {
+		int32_t c = next_code(&p);
+		if (c < 0) {
+			g_free(out);
+			return NULL;
+		}
+		if (c >= 0x10000) {
+			ib_put_le16(out + n, (uint16_t)(0xD800 + ((c - 0x10000) >> 10)));
+			ib_put_le16(out + n + 2, (uint16_t)(0xDC00 + ((c - 0x10000) & 0x3FF)));
+			n += 4;
+		} else {
+			ib_put_le16(out + n, (uint16_t)c);
+			n += 2;
+		}
+	}
+	ib_put_le16(out + n, 0);
+	if (ret_bytes)
+		*ret_bytes = n;
+	return out;
+}
+
+/* The next UTF-16 unit of a text, upper-cased; 0 at the end. `low` holds a pending low surrogate. */
+static uint16_t next_unit(const uint8_t **p, uint16_t *low)
+{
+	if (*low) {
+		uint16_t u = *low;
+		*low = 0;
+		return u;
+	}
+	if (!**p)
+		return 0;
+	int32_t c = next_code(p);
+	if (c < 0) { /* not UTF-8: compare the byte itself */
+		c = **p;
+		(*p)++;
+	}
+	if (c >= 0x10000) {
+		*low = (uint16_t)(0xDC00 + ((c - 0x10000) & 0x3FF));
+		return (uint16_t)(0xD800 + ((c - 0x10000) >> 10));
+	}
+	return ib_upcase16((uint16_t)c);
+}
+
+int ib_name_compare(const char *a, const char *b)
+{
+	const uint8_t *pa = (const uint8_t *)a, *pb = (const uint8_t *)b;
+	uint16_t la = 0, lb = 0;
+
+	for (;;) {
+		uint16_t ua = next_unit(&pa, &la), ub = next_unit(&pb, &lb);
+		if (ua != ub)
+			return ua < ub ? -1 : 1;
+		if (ua == 0)
+			return 0;
+	}
+}
+
+bool ib_name_equal(const char *a, const char *b)
+{
+	return ib_name_compare(a, b) == 0;
+}
+
+char *ib_name_fold(const char *name)
+{
+	const uint8_t *p = (const uint8_t *)name;
+	GString *s = g_string_sized_new(strlen(name) + 8);
+	uint16_t low = 0;
+
+	for (;;) {
+		uint32_t u = next_unit(&p, &low);
+		if (u == 0)
+			return g_string_free(s, FALSE);
+		if (low)
+			u = 0x10000 + ((u - 0xD800) << 10) + (next_unit(&p, &low) - 0xDC00u);
+		append_utf8(s, u);
+	}
+}
