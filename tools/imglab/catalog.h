@@ -1,0 +1,46 @@
+/**
+ * imglab/catalog: security catalogs (.cat), written as Microsoft writes them.
+ *
+ * PKCS#7 SignedData whose content is a certificate trust list
+ * (1.3.6.1.4.1.311.10.1): a SEQUENCE, not an octet string, so no CMS library
+ * can make or check one. The messageDigest covers the list's content octets
+ * without tag and length. Each member is listed by SHA-1 (tag only) and by
+ * SHA-256 (tag and indirect data), sorted by tag, as in catalogs of 2021
+ * features on demand. The lab's TSA adds an RFC 3161 token as unsigned
+ * attribute 1.3.6.1.4.1.311.3.3.1.
+ */
+#ifndef IMGLAB_CATALOG_H
+#define IMGLAB_CATALOG_H
+
+#include "certs.h"
+
+struct lab_catalog;
+
+/**
+ * An empty catalog.
+ * @param package  value of the list's PackageName attribute, e.g. "Package_for_RollupFix"; copied
+ * @return owned by the caller (lab_catalog_free)
+ */
+struct lab_catalog *lab_catalog_new(const char *package);
+
+/** Free; NULL is fine. */
+void lab_catalog_free(struct lab_catalog *cat);
+/** Cleanup form of lab_catalog_free. */
+void lab_catalog_clear(struct lab_catalog **cat);
+#define lab_auto_catalog IB_CLEANUP(lab_catalog_clear) struct lab_catalog *
+
+/** Add a member: the whole bytes of a mum or of a plain (decompressed) manifest. The same bytes twice count once. */
+void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len);
+
+/**
+ * Encode, sign and time-stamp.
+ *
+ * @param signer  LAB_SIGNER_CATALOG or LAB_SIGNER_UNKNOWN
+ * @param when    seconds since 1970, UTC: time of the list and of its time stamp;
+ *                inside 2018-08-01 .. 2022-01-31, the signer's validity
+ * @param ret     the .cat; owned by the caller (g_bytes_unref)
+ */
+bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
+		      int64_t when, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,36 @@
+/**
+ * imglab/pe: synthetic Windows programs.
+ *
+ * Valid PE32 / PE32+ files (headers, .text, .rdata, .rsrc with VERSIONINFO,
+ * .reloc, checksum) that do nothing: enough for readers of versions, resources,
+ * sections and relocations. Format: the public PE/COFF specification.
+ */
+#ifndef IMGLAB_PE_H
+#define IMGLAB_PE_H
+
+#include "base/base.h"
+
+/** What to build. Zero or NULL means the default. All text is borrowed. */
+struct lab_pe {
+	const char *name;        /**< file name, e.g. "shell32.dll"; ends in .exe: a program, else a library */
+	const char *arch;        /**< "amd64" (default), "arm64": PE32+; "x86", "wow64": PE32 */
+	const char *version;     /**< "10.0.17763.2183"; default "10.0.0.0" */
+	const char *description; /**< FileDescription; default: the name */
+	uint64_t seed;           /**< with the name, makes the payload */
+	size_t payload_bytes;    /**< about as many pseudo-random, compressible bytes in .text and .rdata */
+	unsigned variant;        /**< 0, 1, 2 …: same seed and name, a payload that differs in places, as a later build does */
+	uint16_t resource_type;  /**< extra resource's type, e.g. 614; 0: none */
+	uint16_t resource_id;    /**< and its name, e.g. 1 */
+	GBytes *resource;        /**< and its bytes; borrowed */
+};
+
+/** Build it. Same description, same bytes. @return owned by the caller (g_bytes_unref) */
+GBytes *lab_pe_build(const struct lab_pe *pe);
+
+/**
+ * Pseudo-random bytes that compress to about a third, from a seed and a label.
+ * @return owned by the caller (g_bytes_unref)
+ */
+GBytes *lab_payload(uint64_t seed, const char *label, size_t len);
+
+#endif
