@@ -1,0 +1,263 @@
+/**
+ * package: what arrives. Containers (.msu, .cab, expanded folder), the models
+ * of .mum and .manifest files, the names made from identities, and the chain
+ * of trust catalog -> mum -> manifest -> file.
+ *
+ * Opening a package reads its metadata (.mum, .cat, .manifest) in one pass and
+ * keeps it in memory; payload is streamed later, in the container's own order,
+ * by ib_package_each_payload(). Nothing is extracted to disk.
+ *
+ * Names in packages compare without case. Format facts: docs/formats/cbs.md.
+ */
+#ifndef IB_PACKAGE_PACKAGE_H
+#define IB_PACKAGE_PACKAGE_H
+
+#include "base/base.h"
+#include "trust/trust.h"
+#include "xml/xml.h"
+
+/* ---- identities and names ---- */
+
+/** A version of four numbers. */
+struct ib_version {
+	uint32_t part[4]; /**< major, minor, build, revision */
+};
+
+/** "10.0.17763.1" to a version; missing parts are 0. @return false when it is not one */
+bool ib_version_parse(const char *text, struct ib_version *ret);
+/** Text of a version; owned by the caller (g_free). */
+char *ib_version_text(const struct ib_version *v);
+/** <0, 0, >0 */
+int ib_version_compare(const struct ib_version *a, const struct ib_version *b);
+
+/** An assemblyIdentity. Absent attributes are NULL. Strings are interned (g_intern_string): borrowed for ever. */
+struct ib_identity {
+	const char *name;
+	const char *version;       /**< verbatim */
+	struct ib_version number;  /**< parsed */
+	const char *arch;          /**< processorArchitecture: amd64, wow64, x86, msil … */
+	const char *culture;       /**< language; NULL when neutral */
+	const char *token;         /**< publicKeyToken */
+	const char *type;          /**< win32, win32-policy, dualModeDriver … */
+	const char *scope;         /**< versionScope */
+	const char *build_type;    /**< never part of a key */
+};
+
+/** Read an assemblyIdentity element. IB_ERR_INPUT when name or version is missing or malformed. */
+bool ib_identity_read(const struct ib_xml_node *node, struct ib_identity *ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** The forms of a component's name (specs: key form). */
+enum ib_keyform {
+	IB_KEYFORM_LONG,   /**< WinSxS folders, manifests, DerivedData\Components */
+	IB_KEYFORM_SHORT,  /**< CanonicalData\Deployments, c! values */
+	IB_KEYFORM_FAMILY, /**< Winners, ComponentFamilies */
+};
+
+/** The hash under all names: 64 bits over a lower-cased text. */
+uint64_t ib_keyform_hash(const char *text);
+/** Name in a form; owned by the caller (g_free). */
+char *ib_keyform(const struct ib_identity *id, enum ib_keyform form);
+/** Package id `Name~token~arch~lang~version`; owned by the caller (g_free). */
+char *ib_package_id(const struct ib_identity *id);
+/** Identity text of COMPONENTS' `identity` values; owned by the caller (g_free). */
+char *ib_identity_text(const struct ib_identity *id);
+/** `f!` value name of a file; owned by the caller (g_free). */
+char *ib_file_value_name(const char *file);
+/** `CBS_…` part of p!, s!, i! value names for <package id>.<update>; owned by the caller (g_free). */
+char *ib_update_value_name(const char *package_id, const char *update);
+
+/* ---- component manifests ---- */
+
+/** A file of a component. */
+struct ib_file {
+	const char *name;             /**< payload name below the component's folder, '\' between parts */
+	const char *destination_path; /**< with macros; NULL: store only */
+	const char *destination_name; /**< differs from name only in rare manifests; never NULL */
+	const char *sddl;             /**< of its descriptor definition, or NULL */
+	uint32_t attributes;          /**< Windows attributes; 0 when not given */
+	uint8_t sha256[32];
+	uint8_t sha1[20];             /**< when the manifest gives SHA-1 instead */
+	bool has_sha256;
+	bool has_sha1;
+	GPtrArray *links;             /**< const char *: further destinations (paths with macros), may be NULL */
+};
+
+struct ib_directory {
+	const char *path; /**< with macros */
+	const char *sddl; /**< or NULL */
+	uint32_t attributes;
+};
+
+struct ib_registry_value {
+	const char *name;  /**< "" is the default value */
+	const char *type;  /**< as written: REG_SZ, …, or eight hex digits */
+	const char *value; /**< as written, may be NULL */
+	const char *hint;  /**< operationHint or NULL */
+	bool mutable_;     /**< a present value may stay */
+};
+
+struct ib_registry_key {
+	const char *path;    /**< with its root: HKEY_LOCAL_MACHINE\… */
+	const char *sddl;    /**< or NULL */
+	GPtrArray *values;   /**< struct ib_registry_value * */
+};
+
+/** A service, from categoryMembership Service/serviceData: attributes verbatim, NULL when absent. */
+struct ib_service {
+	const char *name, *display_name, *description, *error_control, *start, *type, *image_path, *object_name,
+		*group, *tag, *depend_on_service, *depend_on_group, *required_privileges, *sid_type,
+		*launch_protected, *sddl;
+	const struct ib_xml_node *node; /**< serviceData, for triggers and failure actions */
+};
+
+struct ib_svchost_entry {
+	const char *group;
+	const char *service;
+};
+
+/** A parsed .manifest. Strings live as long as the manifest. */
+struct ib_manifest {
+	struct ib_identity id;
+	char *keyform;             /**< long form, recomputed from the identity */
+	GBytes *stored;            /**< the bytes as they came (to be stored) */
+	uint8_t sha256[32];        /**< of the decompressed XML */
+	bool is_deployment;
+	GPtrArray *dependencies;   /**< struct ib_identity *: install dependencies (a deployment's components) */
+	GPtrArray *files;          /**< struct ib_file * */
+	GPtrArray *directories;    /**< struct ib_directory * */
+	GPtrArray *registry;       /**< struct ib_registry_key * */
+	GPtrArray *services;       /**< struct ib_service * */
+	GPtrArray *svchost;        /**< struct ib_svchost_entry * */
+	GPtrArray *firewall;       /**< const struct ib_xml_node *: firewallRule */
+	GPtrArray *tasks;          /**< const struct ib_xml_node *: taskScheduler/Task */
+	GPtrArray *other;          /**< const char *: names of elements nobody here handles, sorted, each once */
+	struct ib_xml *xml;
+};
+
+/**
+ * Parse a manifest.
+ * @param bytes    as stored; a reference is kept. DCM and DCS forms are refused by name until lib/delta reads them
+ * @param name     file name for messages, e.g. "<keyform>.manifest": a key form in it that differs from
+ *                 the identity's is IB_ERR_INPUT (a free integrity check)
+ * Result: ib_manifest_free.
+ */
+bool ib_manifest_parse(GBytes *bytes, const char *name, struct ib_manifest **ret, struct ib_error **err) IB_MUST_CHECK;
+void ib_manifest_free(struct ib_manifest *m);
+
+/* ---- package manifests ---- */
+
+/** One parent element: any one of the identities suffices. */
+struct ib_parent {
+	GPtrArray *identities; /**< struct ib_identity * */
+	const char *build_compare, *revision_compare, *service_compare, *distribution_compare; /**< EQ, GE … or NULL */
+	const char *integrate, *disposition;
+};
+
+/** One update of a package. */
+struct ib_update {
+	const char *name;
+	const char *display_name;   /**< or NULL */
+	GPtrArray *components;      /**< struct ib_identity *: deployments */
+	GPtrArray *packages;        /**< struct ib_identity *: child packages */
+	bool selectable;            /**< an optional feature */
+	bool default_on;            /**< detectNone default="true" */
+	const char *detect_parent;  /**< applicable/detectUpdate: package identity text …, or NULL */
+	const char *detect_update;  /**< … and the feature name it follows, or NULL */
+	GPtrArray *other;           /**< const char *: child elements not understood */
+};
+
+/** A parsed .mum. Strings live as long as the mum. */
+struct ib_mum {
+	struct ib_identity id;
+	char *package_id;
+	const char *release_type, *identifier, *description, *support_url, *restart, *permanence;
+	GPtrArray *parents;      /**< struct ib_parent *; alternatives */
+	struct ib_version installer; /**< installerAssembly: least servicing stack; zeros: none */
+	const char *capability;  /**< capabilityIdentity name, or NULL */
+	const char *capability_version;
+	const char *package_format; /**< customInformation PackageFormat (PSFX …), or NULL */
+	GPtrArray *updates;      /**< struct ib_update * */
+	GBytes *bytes;           /**< the file */
+	GBytes *catalog;         /**< the .cat that goes with it, or NULL */
+	struct ib_xml *xml;
+};
+
+/** Parse a .mum; a reference on bytes is kept. Result: ib_mum_free. */
+bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct ib_error **err) IB_MUST_CHECK;
+void ib_mum_free(struct ib_mum *m);
+
+/* ---- packages ---- */
+
+struct ib_package;
+
+enum ib_package_container { IB_PACKAGE_CAB, IB_PACKAGE_MSU_CAB, IB_PACKAGE_FOLDER };
+
+/**
+ * Open a .msu, a .cab or an expanded folder and read its metadata.
+ * Payload forms not carried yet (PSF, cix, WIM-msu, differentials) are IB_ERR_INPUT by name.
+ * Result: ib_package_free.
+ */
+bool ib_package_open(const char *path, struct ib_package **ret, struct ib_error **err) IB_MUST_CHECK;
+void ib_package_free(struct ib_package *p);
+
+/** File name it was opened by; borrowed. */
+const char *ib_package_path(const struct ib_package *p);
+enum ib_package_container ib_package_container(const struct ib_package *p);
+/** Size of the file in bytes. */
+uint64_t ib_package_file_size(const struct ib_package *p);
+/** The root package (update.mum, renamed to its id). */
+const struct ib_mum *ib_package_root(const struct ib_package *p);
+/** All mums, root first, the others by package id: const struct ib_mum *; borrowed. */
+const GPtrArray *ib_package_mums(const struct ib_package *p);
+/** A mum by package id without case, or NULL. */
+const struct ib_mum *ib_package_mum(const struct ib_package *p, const char *package_id);
+/** All manifests by key form: struct ib_manifest *; borrowed. Compressed ones that could not be read are in _unread. */
+const GPtrArray *ib_package_manifests(const struct ib_package *p);
+/** A manifest by long key form without case, or NULL. */
+const struct ib_manifest *ib_package_manifest(const struct ib_package *p, const char *keyform);
+/** Names of manifests whose compression cannot be read here (const char *); borrowed. */
+const GPtrArray *ib_package_unread(const struct ib_package *p);
+/** All members of the container(s): name and size, in order: const struct ib_package_member *; borrowed. */
+struct ib_package_member {
+	const char *name;
+	uint64_t size;
+};
+const GPtrArray *ib_package_members(const struct ib_package *p);
+/** Sum of payload bytes, uncompressed. */
+uint64_t ib_package_payload_bytes(const struct ib_package *p);
+
+/** Verdict on one package's trust. */
+struct ib_package_trust {
+	char *signer;       /**< subject of the signer of the root's catalog */
+	char *time;         /**< ISO 8601 time the signature was judged at */
+	unsigned catalogs;  /**< catalogs verified */
+	unsigned members;   /**< mums and manifests found in them */
+};
+/** Free what is inside. */
+void ib_package_trust_clear(struct ib_package_trust *t);
+
+/**
+ * Verify the chain: each mum has a catalog signed up to an anchor and is a member of it; each manifest
+ * is a member of the catalog of a mum that brings it.
+ * Throws IB_ERR_VERIFY naming the file and the cause (unsigned, unknown signer, not a member).
+ */
+bool ib_package_verify(struct ib_package *p, const struct ib_anchors *anchors, struct ib_package_trust *ret,
+		       struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Receives one payload file. keyform and file as in ib_manifest/ib_file; the stream is valid for the call and
+ * need not be read. @return false with an error thrown to stop
+ */
+typedef bool (*ib_payload_fn)(const struct ib_manifest *manifest, const struct ib_file *file, uint64_t size,
+			      struct ib_stream *stream, void *data, struct ib_error **err);
+
+/**
+ * Stream every payload file that a manifest names, in the container's order, once. A member below a
+ * component's folder that its manifest does not name is skipped (not trusted, not stored); a file that a
+ * manifest names and the package lacks is reported to fn with stream NULL after all others.
+ * The stream given to fn throws IB_ERR_VERIFY at its end when the content's hash is not the manifest's.
+ */
+bool ib_package_each_payload(struct ib_package *p, ib_payload_fn fn, void *data, struct ib_progress *progress,
+			     struct ib_error **err) IB_MUST_CHECK;
+
+#endif

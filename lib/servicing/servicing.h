@@ -1,0 +1,197 @@
+/**
+ * servicing: what happens to an image. The component store of one image as a
+ * model, what a package would change, installing it, removing a component,
+ * and the proof that the store is whole.
+ *
+ * A `struct ib_store` binds an image's tree, its hives and its packages. Work
+ * is done in memory; ib_store_commit() puts the changed hives back into the
+ * image's tree. Writing the WIM is the caller's.
+ *
+ * Nothing is ignored in silence: what cannot be carried out offline is added to
+ * the store's notes, with the component that asked for it.
+ */
+#ifndef IB_SERVICING_SERVICING_H
+#define IB_SERVICING_SERVICING_H
+
+#include "base/base.h"
+#include "package/package.h"
+#include "registry/registry.h"
+#include "wim/wim.h"
+
+struct ib_store;
+
+enum ib_hive_id {
+	IB_HIVE_SOFTWARE, IB_HIVE_SYSTEM, IB_HIVE_COMPONENTS, IB_HIVE_DRIVERS, IB_HIVE_DEFAULT, IB_HIVE_USER,
+	IB_HIVE_COUNT
+};
+
+/** What the image is. Strings live as long as the store. */
+struct ib_store_info {
+	const char *arch;         /**< amd64 … */
+	const char *edition;      /**< EditionID */
+	const char *product;      /**< ProductName */
+	struct ib_version version;/**< 10.0.<build>.<UBR> */
+	struct ib_version stack;  /**< newest servicing stack component in the store */
+	unsigned packages, components, deployments;
+};
+
+/** A note about something that was not, or not only, done offline. */
+struct ib_note {
+	const char *id;       /**< stable word: "generic-command", "mof", "first-boot-task" … */
+	char *subject;        /**< component or package it is about */
+	char *text;           /**< one sentence */
+};
+
+/**
+ * Open the store of a Windows image.
+ * @param wim   borrowed, must outlive the store
+ * @param time  FILETIME: the build's only clock
+ * Throws IB_ERR_INPUT: not a Windows image, a hive is missing or malformed, servicing is pending or
+ * the image is marked unserviceable (the gate). Result: ib_store_free.
+ */
+bool ib_store_open(struct ib_wim *wim, unsigned index, uint64_t time, struct ib_store **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+void ib_store_free(struct ib_store *s);
+
+const struct ib_store_info *ib_store_info(const struct ib_store *s);
+/** A hive, loaded on first use; borrowed. */
+bool ib_store_hive(struct ib_store *s, enum ib_hive_id id, struct ib_hive **ret, struct ib_error **err) IB_MUST_CHECK;
+/** The image; borrowed. */
+struct ib_image *ib_store_image(struct ib_store *s);
+/** Notes so far: const struct ib_note *; borrowed. */
+const GPtrArray *ib_store_notes(const struct ib_store *s);
+
+/** A package the image holds. */
+struct ib_installed {
+	char *package_id;
+	uint32_t state;       /**< 0x40 staged, 0x50 superseded, 0x70 installed … */
+	char *release_type;   /**< or NULL */
+	GPtrArray *features;  /**< struct ib_feature_state * */
+};
+struct ib_feature_state {
+	char *name;
+	uint32_t state;
+};
+/** Packages by id: const struct ib_installed *; borrowed until the store changes. */
+bool ib_store_packages(struct ib_store *s, const GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- installing ---- */
+
+enum ib_applicability { IB_APPLIES, IB_ALREADY_INSTALLED, IB_DOES_NOT_APPLY };
+
+/** Whether a package applies, and why not in words a person understands. */
+struct ib_applicability_result {
+	enum ib_applicability verdict;
+	char *reason;     /**< one sentence: what was looked for, what the image has; NULL when it applies */
+	char *hint;       /**< what to do, or NULL */
+	char *dism_code;  /**< "0x800f081e" …, or NULL */
+};
+void ib_applicability_clear(struct ib_applicability_result *r);
+
+bool ib_store_applicable(struct ib_store *s, const struct ib_package *p, struct ib_applicability_result *ret,
+			 struct ib_error **err) IB_MUST_CHECK;
+
+/** What installing did or would do. */
+struct ib_install_summary {
+	unsigned packages, deployments, components, winners_changed;
+	unsigned files_new, files_changed, files_removed, values_set, values_removed, services;
+	uint64_t payload_bytes; /**< of files the store does not have */
+};
+
+/** What installing would do; no change to the store. */
+bool ib_store_plan(struct ib_store *s, const struct ib_package *p, struct ib_install_summary *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/**
+ * Install a verified package (ib_package_verify was called): store, projection, registry, services, CBS state.
+ * On failure the image may be half changed: throw it away.
+ * Throws IB_ERR_NOT_APPLICABLE, IB_ERR_VERIFY, IB_ERR_INPUT (unknown macro …).
+ */
+bool ib_store_install(struct ib_store *s, struct ib_package *p, struct ib_install_summary *ret,
+		      struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- optional features ---- */
+
+/** Turn an optional feature on or off by name. ret_changed: false when it was so already.
+ *  Throws IB_ERR_INPUT for an unknown feature (the message lists near names). */
+bool ib_store_set_feature(struct ib_store *s, const char *feature, bool on, bool *ret_changed, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- removing ---- */
+
+/** What a removal manifest names (manifests/components/<name>.ini); lists are NULL-ended, NULL = none. */
+struct ib_removal {
+	const char *name;
+	char **packages;   /**< package name patterns: "Name" or "Name~*" */
+	char **components; /**< component names (identity name) */
+	char **files;      /**< paths in the image, '\', '*' allowed in the last part */
+	char **services;
+	char **svchost;    /**< "group:service" */
+	char **tasks;      /**< task paths below Tasks */
+	char **values;     /**< "HIVE\key!value" registry values */
+	char **keys;       /**< "HIVE\key" registry keys with all below */
+	char **firewall;   /**< firewall rule value names, '*' at the end allowed */
+	char **event_sources; /**< "log\source" */
+};
+
+/** What was removed, in words for the report. */
+struct ib_removal_summary {
+	unsigned packages, components, files, services, tasks, values, keys;
+	GPtrArray *lines; /**< char *: one per thing removed, sorted */
+};
+void ib_removal_summary_clear(struct ib_removal_summary *r);
+
+/**
+ * Names to search for afterwards, gathered from the image itself (the packages, deployments, components,
+ * files, services that belong to the component), *not* from the removal manifest. Call before removing.
+ * Result: NULL-ended, owned by the caller (g_strfreev).
+ */
+bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Remove a component. A file, service or key that a component outside the removal owns is refused with its owner.
+ * Throws IB_ERR_INPUT when nothing in the image matches.
+ */
+bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_removal_summary *ret,
+		     struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Search tree names and all hives for the traces. ret: char * descriptions of each residue, empty when clean.
+ * Result: g_ptr_array_unref.
+ */
+bool ib_store_residue(struct ib_store *s, char *const *traces, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- ending ---- */
+
+/** Put changed hives back into the image (logs emptied), update the WIM's XML (version, SPBUILD). */
+bool ib_store_commit(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- verifying ---- */
+
+/** One finding of the verifier. */
+struct ib_finding {
+	const char *id; /**< stable word: "manifest-missing", "winner-missing", "projection-differs" … */
+	char *subject;
+	char *text;
+};
+
+/** What was checked, and what was found. */
+struct ib_verify_result {
+	unsigned components, manifests, winners, projections, packages, catalogs, services;
+	unsigned blobs_hashed;
+	GPtrArray *findings; /**< struct ib_finding *, in a stable order */
+};
+void ib_verify_result_clear(struct ib_verify_result *r);
+
+/**
+ * Our own ScanHealth of one image: manifests 1:1 component keys, winners have manifests, each projected file
+ * carries its winner's blob and the manifest's SHA-256, links resolve, no orphan package, catalogs present,
+ * no "$(", no service without its binary.
+ * @param anchors   catalogs are checked up to these; NULL: only that they are present
+ * @param hash_all  also read and hash each blob (SHA-256 of projected files against manifests)
+ * Findings are results, not errors.
+ */
+bool ib_store_verify(struct ib_store *s, const struct ib_anchors *anchors, bool hash_all, struct ib_verify_result *ret,
+		     struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+#endif
