@@ -32,5 +32,6 @@
 #include "base/bytes.h"
 #include "base/unicode.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #endif

@@ -1,0 +1,153 @@
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+Test(base, an_error_reads_from_the_outside_in)
+{
+	ib_auto_error err = NULL;
+
+	cr_assert_not(ib_throw(&err, IB_ERR_INPUT, "key '%s' is not known", "idnex"));
+	ib_while(&err, "reading profile 'p.ini'");
+	ib_while(&err, "building 'kiosk.wim'");
+	ib_hint(&err, "did you mean 'index'?");
+	g_autofree char *text = ib_error_format(err, "imgbuild");
+	cr_assert_str_eq(text, "imgbuild: error: failed while building 'kiosk.wim'\n"
+			       "  while reading profile 'p.ini'\n"
+			       "  cause: key 'idnex' is not known\n"
+			       "  hint: did you mean 'index'?\n");
+}
+
+Test(base, the_first_throw_wins_and_memory_needs_none)
+{
+	ib_auto_error err = NULL;
+
+	ib_throw(&err, IB_ERR_VERIFY, "first");
+	ib_throw(&err, IB_ERR_INPUT, "second");
+	cr_assert_str_eq(ib_error_cause(err), "first");
+	ib_error_clear(&err);
+	ib_throw_memory(&err);
+	ib_while(&err, "loading");
+	cr_assert_eq(ib_error_code(err), IB_ERR_SYSTEM);
+}
+
+Test(base, a_reader_cannot_leave_its_buffer)
+{
+	static const uint8_t data[] = { 1, 2, 3, 4, 5 };
+	struct ib_reader r = ib_reader_over(data, sizeof data);
+
+	cr_assert_eq(ib_reader_le32(&r), 0x04030201);
+	cr_assert_eq(ib_reader_le16(&r), 0);
+	cr_assert(r.bad);
+	cr_assert_null(ib_reader_take(&r, 1));
+}
+
+Test(base, names_compare_as_windows_compares_them)
+{
+	cr_expect(ib_name_equal("Straße.DLL", "STRAßE.dll"));
+	cr_expect(ib_name_equal("Àé", "àÉ"));
+	cr_expect(ib_name_equal("я", "Я"));
+	cr_expect(!ib_name_equal("ı", "I"), "dotless i is no I");
+	cr_expect(!ib_name_equal("µ", "Μ"));
+	cr_expect_gt(ib_name_compare("a_", "aZ"), 0, "'_' sorts behind letters, as upper case does");
+}
+
+Test(base, utf16_survives_with_lone_surrogates)
+{
+	static const uint8_t units[] = { 'a', 0, 0x00, 0xD8, 'b', 0, 0x3D, 0xD8, 0x00, 0xDE };
+	g_autofree char *text = ib_utf16_to_utf8(units, sizeof units);
+	size_t n;
+	g_autofree uint8_t *back = ib_utf8_to_utf16(text, &n);
+
+	cr_assert_eq(n, sizeof units);
+	cr_assert_eq(memcmp(back, units, n), 0);
+	cr_assert_null(ib_utf8_to_utf16("\xC0\x80", NULL), "an overlong NUL is no text");
+}
+
+Test(base, extents_read_as_one)
+{
+	g_autoptr(GBytes) b = g_bytes_new_static("0123456789", 10);
+	ib_auto_input whole = ib_input_from_bytes(b, "digits");
+	static const struct ib_extent ex[] = { { 7, 2 }, { 1, 3 } }, far[] = { { 9, 2 } };
+	ib_auto_input part = NULL;
+	ib_auto_error err = NULL;
+	char buf[6] = "";
+
+	cr_assert(ib_input_part(whole, ex, 2, "p", &part, &err));
+	cr_assert(ib_input_read(part, 0, buf, 5, &err));
+	cr_assert_str_eq(buf, "78123");
+	cr_assert_not(ib_input_read(part, 1, buf, 5, &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	ib_error_clear(&err);
+	cr_assert_not(ib_input_part(whole, far, 1, "p", &part, &err));
+}
+
+Test(base, a_file_is_there_whole_or_not_at_all)
+{
+	g_autofree char *dir = g_dir_make_tmp("base-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "f", NULL);
+	ib_auto_error err = NULL;
+
+	cr_assert(ib_file_write(path, "old", 3, &err));
+	for (unsigned n = 1; n <= 3; n++) { /* write, fsync, rename */
+		ib_fault_arm(n, 28);
+		cr_assert_not(ib_file_write(path, "new", 3, &err), "call %u", n);
+		ib_fault_arm(0, 0);
+		cr_assert_eq(ib_error_code(err), IB_ERR_SYSTEM);
+		ib_error_clear(&err);
+		g_autofree char *text = NULL;
+		cr_assert(g_file_get_contents(path, &text, NULL, NULL));
+		cr_assert_str_eq(text, "old");
+	}
+	g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+	cr_assert_str_eq(g_dir_read_name(d), "f");
+	cr_assert_null(g_dir_read_name(d), "no temporary file stays");
+	cr_assert(ib_dir_remove(dir, &err));
+}
+
+Test(base, a_folder_takes_the_place_of_another)
+{
+	g_autofree char *dir = g_dir_make_tmp("base-XXXXXX", NULL);
+	g_autofree char *work = g_build_filename(dir, "work", NULL), *final = g_build_filename(dir, "final", NULL);
+	g_autofree char *a = g_build_filename(work, "a", NULL), *b = g_build_filename(final, "b", NULL);
+	g_autofree char *moved = g_build_filename(final, "a", NULL);
+	ib_auto_error err = NULL;
+
+	cr_assert(ib_dir_make(work, &err) && ib_dir_make(final, &err));
+	cr_assert(ib_file_write(a, "1", 1, &err) && ib_file_write(b, "2", 1, &err));
+	cr_assert(ib_dir_sync(work, &err) && ib_dir_publish(work, final, &err));
+	cr_assert(g_file_test(moved, G_FILE_TEST_EXISTS));
+	cr_assert(!g_file_test(b, G_FILE_TEST_EXISTS) && !g_file_test(work, G_FILE_TEST_EXISTS));
+	cr_assert(ib_dir_remove(dir, &err));
+}
+
+static bool stop_at_half(const struct ib_progress_event *e, void *data)
+{
+	*(double *)data = e->fraction;
+	return e->fraction < 0.5;
+}
+
+Test(base, progress_weighs_bytes_and_carries_the_wish_to_stop)
+{
+	double seen = 0;
+	ib_auto_error err = NULL;
+	struct ib_progress *root = ib_progress_new(stop_at_half, &seen);
+	struct ib_progress *small = ib_progress_step(root, "small", 100), *big = ib_progress_step(root, "big", 900);
+
+	cr_assert(ib_progress_add(small, 100, &err));
+	cr_assert_float_eq(seen, 0.1, 0.001);
+	g_usleep(110000);
+	cr_assert_not(ib_progress_add(big, 450, &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INTERRUPTED);
+	ib_progress_free(root);
+}
+
+Test(base, near_words)
+{
+	static const char *const words[] = { "image", "index", "edition", NULL };
+
+	cr_expect_str_eq(ib_nearest("idnex", words), "index") ;
+	cr_expect_null(ib_nearest("colour", words));
+}
