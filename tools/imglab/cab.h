@@ -1,9 +1,10 @@
 /**
- * imglab/cab: cabinets, by libgcab.
+ * imglab/cab: cabinets. libgcab writes each folder as a cabinet of its own
+ * (it knows no more than one folder); here they are put together.
  *
  * Member names keep backslashes, as in Microsoft's packages; all members carry
- * one fixed date. Folders are closed after LAB_CAB_FOLDER_MAX bytes, so that a
- * big package has several.
+ * one fixed date. A folder is closed after
+ * LAB_CAB_FOLDER_MAX bytes, so that a big package has several.
  */
 #ifndef IMGLAB_CAB_H
 #define IMGLAB_CAB_H
@@ -11,7 +12,7 @@
 #include "base/base.h"
 
 /** A folder is closed when it holds this many bytes, so that even small packages have several. */
-#define LAB_CAB_FOLDER_MAX ((uint64_t)4 << 20)
+#define LAB_CAB_FOLDER_MAX ((uint64_t)1 << 20)
 
 struct lab_cab;
 

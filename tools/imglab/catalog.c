@@ -1,0 +1,319 @@
+#include "catalog.h"
+
+#include "der.h"
+#include "digest/digest.h"
+
+#include <string.h>
+
+#define OID_SIGNED_DATA "1.2.840.113549.1.7.2"
+#define OID_SHA256 "2.16.840.1.101.3.4.2.1"
+#define OID_RSA "1.2.840.113549.1.1.1"
+#define OID_CONTENT_TYPE "1.2.840.113549.1.9.3"
+#define OID_MESSAGE_DIGEST "1.2.840.113549.1.9.4"
+#define OID_SIGNING_CERTIFICATE_V2 "1.2.840.113549.1.9.16.2.47"
+#define OID_TST_INFO "1.2.840.113549.1.9.16.1.4"
+
+/* Microsoft's, as they stand in a real update.cat */
+#define OID_CTL "1.3.6.1.4.1.311.10.1"
+#define OID_CATALOG_LIST "1.3.6.1.4.1.311.12.1.1"
+#define OID_LIST_MEMBER_V2 "1.3.6.1.4.1.311.12.1.3" /* list with SHA-256 members */
+#define OID_NAME_VALUE "1.3.6.1.4.1.311.12.2.1"
+#define OID_MEMBER_INFO "1.3.6.1.4.1.311.12.2.3"
+#define OID_INDIRECT_DATA "1.3.6.1.4.1.311.2.1.4"
+#define OID_FLAT_FILE "1.3.6.1.4.1.311.2.1.25"
+#define OID_STATEMENT_TYPE "1.3.6.1.4.1.311.2.1.11"
+#define OID_OPUS_INFO "1.3.6.1.4.1.311.2.1.12"
+#define OID_INDIVIDUAL_SIGNING "1.3.6.1.4.1.311.2.1.21"
+#define OID_RFC3161_TOKEN "1.3.6.1.4.1.311.3.3.1"
+
+/* An arc for examples (RFC 7229 test policies); nobody's real policy. */
+#define OID_TSA_POLICY "1.3.6.1.5.5.7.13.1"
+
+#define SUPPORTED_SYSTEMS "2:10.0,2:6.3,2:6.2,2:6.1,2:6.0,2:5.2,2:5.1"
+
+struct lab_catalog {
+	char *package;
+	GTree *members; /* hex of the digest -> GByteArray of its bytes; sorted */
+};
+
+static int compare_keys(const void *a, const void *b, void *data)
+{
+	return strcmp(a, b);
+}
+
+struct lab_catalog *lab_catalog_new(const char *package)
+{
+	struct lab_catalog *cat = g_new0(struct lab_catalog, 1);
+
+	cat->package = g_strdup(package);
+	cat->members = g_tree_new_full(compare_keys, NULL, g_free, (GDestroyNotify)g_bytes_unref);
+	return cat;
+}
+
+void lab_catalog_free(struct lab_catalog *cat)
+{
+	if (!cat)
+		return;
+	g_free(cat->package);
+	g_tree_unref(cat->members);
+	g_free(cat);
+}
+
+void lab_catalog_clear(struct lab_catalog **cat)
+{
+	lab_catalog_free(*cat);
+	*cat = NULL;
+}
+
+void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len)
+{
+	const enum ib_digest_algorithm algorithms[] = { IB_DIGEST_SHA1, IB_DIGEST_SHA256 };
+	uint8_t digest[IB_DIGEST_MAX];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(algorithms); i++) {
+		size_t size = ib_digest_size(algorithms[i]);
+
+		ib_digest_bytes(algorithms[i], data, len, digest);
+		g_tree_insert(cat->members, ib_hex(digest, size), g_bytes_new(digest, size));
+	}
+}
+
+/* SPC_INDIRECT_DATA of a flat file: what it is, and its digest once more. */
+static GByteArray *indirect_data(const void *digest, size_t size)
+{
+	GByteArray *what = lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_FLAT_FILE),
+				   lab_der(LAB_DER_EXPLICIT + 2, lab_der_bytes(LAB_DER_CONTEXT + 0, "", 0), NULL), NULL);
+	GByteArray *info = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
+				   lab_der_bytes(LAB_DER_OCTETS, digest, size), NULL);
+
+	return lab_der_attribute(OID_INDIRECT_DATA, lab_der(LAB_DER_SEQUENCE, what, info, NULL));
+}
+
+/* SHA-1 members have only the empty member info, SHA-256 members indirect data too. */
+static GByteArray *member(GBytes *digest)
+{
+	gsize size;
+	const void *data = g_bytes_get_data(digest, &size);
+	GByteArray *info = lab_der_attribute(OID_MEMBER_INFO, lab_der_bytes(LAB_DER_CONTEXT + 2, "", 0));
+	GByteArray *attributes = size == IB_SHA256_SIZE
+					 ? lab_der(LAB_DER_SET, info, indirect_data(data, size), NULL)
+					 : lab_der(LAB_DER_SET, info, NULL);
+
+	return lab_der(LAB_DER_SEQUENCE, lab_der_bytes(LAB_DER_OCTETS, data, size), attributes, NULL);
+}
+
+static int add_member(void *key, void *digest, void *parts)
+{
+	g_ptr_array_add(parts, member(digest));
+	return 0;
+}
+
+/* An extension that holds name, flags and the value as NUL-ended UTF-16LE. */
+static GByteArray *name_value(const char *name, const char *value)
+{
+	size_t bytes;
+	g_autofree uint8_t *wide = ib_utf8_to_utf16(value, &bytes);
+	g_autofree uint8_t *ended = g_malloc0(bytes + 2);
+
+	memcpy(ended, wide, bytes);
+	g_autoptr(GByteArray) pair = lab_der(LAB_DER_SEQUENCE, lab_der_bmp(LAB_DER_BMPSTRING, name),
+					     lab_der_uint(0x10001), lab_der_bytes(LAB_DER_OCTETS, ended, bytes + 2), NULL);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_NAME_VALUE),
+		       lab_der_bytes(LAB_DER_OCTETS, pair->data, pair->len), NULL);
+}
+
+/* The parts of the certificate trust list, without the SEQUENCE around them. */
+static GByteArray *trust_list(const struct lab_catalog *cat, int64_t when)
+{
+	g_autoptr(GPtrArray) members = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	uint8_t id[IB_SHA256_SIZE];
+
+	g_tree_foreach(cat->members, add_member, members);
+	GByteArray *entries = lab_der_list(LAB_DER_SEQUENCE, members);
+	/* Microsoft's identifier is a random GUID; ours follows from the content. */
+	ib_digest_bytes(IB_DIGEST_SHA256, entries->data, entries->len, id);
+	GByteArray *extensions = lab_der(LAB_DER_EXPLICIT + 0,
+					 lab_der(LAB_DER_SEQUENCE, name_value("OSAttr", SUPPORTED_SYSTEMS),
+						 name_value("PackageName", cat->package), NULL),
+					 NULL);
+	return lab_der(LAB_DER_SEQUENCE, lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_CATALOG_LIST), NULL),
+		       lab_der_bytes(LAB_DER_OCTETS, id, 16), lab_der_time(LAB_DER_UTCTIME, when),
+		       lab_der_algorithm(OID_LIST_MEMBER_V2), entries, extensions, NULL);
+}
+
+/* What makes one SignedData differ from another. The arrays and content are borrowed. */
+struct signed_data {
+	unsigned version;
+	const char *content_type;
+	GByteArray *content;     /* with its tag: a SEQUENCE in a catalog, OCTETS in a token */
+	size_t digest_from;      /* where in content the digested octets begin */
+	GPtrArray *attributes;   /* signed ones beside content type and digest; GByteArray */
+	GByteArray *(*unsigned_attribute)(const struct lab_pki *pki, GBytes *signature, int64_t when,
+					  struct ib_error **err); /* NULL: none */
+	int64_t when;
+	enum lab_signer signer;
+};
+
+static size_t header_size(const GByteArray *der)
+{
+	return der->data[1] < 0x80 ? 2 : 2 + (size_t)(der->data[1] & 0x7f);
+}
+
+static GByteArray *certificates(const struct lab_pki *pki, enum lab_signer signer)
+{
+	g_autoptr(GPtrArray) chain = lab_pki_chain(pki, signer);
+	g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+
+	for (guint i = 0; i < chain->len; i++)
+		g_ptr_array_add(parts, lab_der_raw(g_ptr_array_index(chain, i)));
+	lab_der_sort(parts);
+	return lab_der_list(LAB_DER_EXPLICIT + 0, parts);
+}
+
+static GByteArray *issuer_and_serial(const struct lab_pki *pki, enum lab_signer signer)
+{
+	g_autoptr(GBytes) issuer = lab_pki_issuer(pki, signer);
+	g_autoptr(GBytes) serial = lab_pki_serial(pki, signer);
+
+	return lab_der(LAB_DER_SEQUENCE, lab_der_raw(issuer), lab_der_raw(serial), NULL);
+}
+
+/* The signed attributes as a SET, which is what the signature covers. */
+static GByteArray *signed_attributes(const struct signed_data *sd)
+{
+	uint8_t digest[IB_SHA256_SIZE];
+
+	ib_digest_bytes(IB_DIGEST_SHA256, sd->content->data + sd->digest_from, sd->content->len - sd->digest_from, digest);
+	g_ptr_array_add(sd->attributes, lab_der_attribute(OID_CONTENT_TYPE, lab_der_oid(sd->content_type)));
+	g_ptr_array_add(sd->attributes, lab_der_attribute(OID_MESSAGE_DIGEST,
+							  lab_der_bytes(LAB_DER_OCTETS, digest, sizeof(digest))));
+	lab_der_sort(sd->attributes);
+	return lab_der_list(LAB_DER_SET, sd->attributes);
+}
+
+static GByteArray *signer_info(const struct lab_pki *pki, const struct signed_data *sd, struct ib_error **err)
+{
+	g_autoptr(GByteArray) attributes = signed_attributes(sd);
+	g_autoptr(GBytes) signature = NULL;
+	GByteArray *extra = NULL;
+
+	if (!lab_pki_sign(pki, sd->signer, attributes->data, attributes->len, &signature, err))
+		return NULL;
+	if (sd->unsigned_attribute && !(extra = sd->unsigned_attribute(pki, signature, sd->when, err)))
+		return NULL;
+	/* In the file the SET becomes an implicit [0]. */
+	GByteArray *implicit = g_byte_array_append(g_byte_array_new(), attributes->data, attributes->len);
+	implicit->data[0] = LAB_DER_EXPLICIT + 0;
+	gsize size;
+	const void *sig = g_bytes_get_data(signature, &size);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_uint(1), issuer_and_serial(pki, sd->signer),
+		       lab_der_algorithm(OID_SHA256), implicit, lab_der_algorithm(OID_RSA),
+		       lab_der_bytes(LAB_DER_OCTETS, sig, size), extra, NULL);
+}
+
+static GByteArray *encode_signed_data(const struct lab_pki *pki, const struct signed_data *sd, struct ib_error **err)
+{
+	GByteArray *signer = signer_info(pki, sd, err);
+
+	if (!signer)
+		return NULL;
+	GByteArray *content = g_byte_array_append(g_byte_array_new(), sd->content->data, sd->content->len);
+	GByteArray *body = lab_der(LAB_DER_SEQUENCE, lab_der_uint(sd->version),
+				   lab_der(LAB_DER_SET, lab_der_algorithm(OID_SHA256), NULL),
+				   lab_der(LAB_DER_SEQUENCE, lab_der_oid(sd->content_type),
+					   lab_der(LAB_DER_EXPLICIT + 0, content, NULL), NULL),
+				   certificates(pki, sd->signer), lab_der(LAB_DER_SET, signer, NULL), NULL);
+
+	return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_SIGNED_DATA), lab_der(LAB_DER_EXPLICIT + 0, body, NULL), NULL);
+}
+
+/* TSTInfo of RFC 3161 over a signature; its serial number follows from what is stamped. */
+static GByteArray *stamp_info(const struct lab_pki *pki, GBytes *signature, int64_t when)
+{
+	g_autoptr(GBytes) subject = lab_pki_subject(pki, LAB_SIGNER_TSA);
+	uint8_t digest[IB_SHA256_SIZE];
+	gsize size;
+	const void *data = g_bytes_get_data(signature, &size);
+
+	ib_digest_bytes(IB_DIGEST_SHA256, data, size, digest);
+	GByteArray *imprint = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
+				      lab_der_bytes(LAB_DER_OCTETS, digest, sizeof(digest)), NULL);
+	GByteArray *name = lab_der(LAB_DER_EXPLICIT + 0, lab_der(LAB_DER_EXPLICIT + 4, lab_der_raw(subject), NULL), NULL);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_uint(1), lab_der_oid(OID_TSA_POLICY), imprint,
+		       lab_der_uint(ib_be32(digest)), lab_der_time(LAB_DER_GENTIME, when), name, NULL);
+}
+
+/* ESS signing certificate, version 2 (RFC 5035): which certificate stamped. */
+static GByteArray *signing_certificate(const struct lab_pki *pki)
+{
+	g_autoptr(GPtrArray) chain = lab_pki_chain(pki, LAB_SIGNER_TSA);
+	uint8_t digest[IB_SHA256_SIZE];
+	gsize size;
+	const void *data = g_bytes_get_data(g_ptr_array_index(chain, 0), &size);
+
+	ib_digest_bytes(IB_DIGEST_SHA256, data, size, digest);
+	GByteArray *id = lab_der(LAB_DER_SEQUENCE, lab_der_bytes(LAB_DER_OCTETS, digest, sizeof(digest)), NULL);
+	return lab_der_attribute(OID_SIGNING_CERTIFICATE_V2,
+				 lab_der(LAB_DER_SEQUENCE, lab_der(LAB_DER_SEQUENCE, id, NULL), NULL));
+}
+
+static GByteArray *stamp_attribute(const struct lab_pki *pki, GBytes *signature, int64_t when, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	g_autoptr(GByteArray) info = stamp_info(pki, signature, when);
+	g_autoptr(GByteArray) content = lab_der_bytes(LAB_DER_OCTETS, info->data, info->len);
+
+	g_ptr_array_add(attributes, signing_certificate(pki));
+	const struct signed_data sd = {
+		.version = 3,
+		.content_type = OID_TST_INFO,
+		.content = content,
+		.digest_from = header_size(content),
+		.attributes = attributes,
+		.when = when,
+		.signer = LAB_SIGNER_TSA,
+	};
+	GByteArray *token = encode_signed_data(pki, &sd, err);
+	if (!token)
+		return NULL;
+	return lab_der(LAB_DER_EXPLICIT + 1, lab_der_attribute(OID_RFC3161_TOKEN, token), NULL);
+}
+
+static GByteArray *opus_info(void)
+{
+	static const char link[] = "http://imglab.invalid/";
+
+	return lab_der_attribute(OID_OPUS_INFO,
+				 lab_der(LAB_DER_SEQUENCE,
+					 lab_der(LAB_DER_EXPLICIT + 0, lab_der_bmp(LAB_DER_CONTEXT + 0, "Imglab"), NULL),
+					 lab_der(LAB_DER_EXPLICIT + 1,
+						 lab_der_bytes(LAB_DER_CONTEXT + 0, link, sizeof(link) - 1), NULL),
+					 NULL));
+}
+
+bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
+		      int64_t when, GBytes **ret, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	g_autoptr(GByteArray) list = trust_list(cat, when);
+
+	g_ptr_array_add(attributes, opus_info());
+	g_ptr_array_add(attributes,
+			lab_der_attribute(OID_STATEMENT_TYPE,
+					  lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_INDIVIDUAL_SIGNING), NULL)));
+	const struct signed_data sd = {
+		.version = 1,
+		.content_type = OID_CTL,
+		.content = list,
+		.digest_from = header_size(list),
+		.attributes = attributes,
+		.unsigned_attribute = stamp_attribute,
+		.when = when,
+		.signer = signer,
+	};
+	GByteArray *der = encode_signed_data(pki, &sd, err);
+	if (!der)
+		return ib_while(err, "signing the catalog of '%s'", cat->package);
+	*ret = g_byte_array_free_to_bytes(der);
+	return true;
+}

@@ -1,0 +1,518 @@
+#include "pe.h"
+
+#include "digest/digest.h"
+
+#include <string.h>
+
+#define FILE_ALIGN 0x200u
+#define SECTION_ALIGN 0x1000u
+#define PE_OFFSET 0x80u
+#define TIMESTAMP 0x5b9b2e00u /* fixed: 2018-09-14 */
+#define SECTIONS 4
+
+enum { TEXT, RDATA, RSRC, RELOC };
+
+enum machine { I386 = 0x14c, AMD64 = 0x8664, ARM64 = 0xaa64 };
+
+#define RT_VERSION 16
+#define LANG_EN_US 0x409
+
+struct section {
+	const char *name;
+	uint32_t flags;
+	GByteArray *data;
+	uint32_t rva;
+	uint32_t offset;
+};
+
+struct image {
+	bool wide; /* PE32+ */
+	uint16_t machine;
+	struct section sections[SECTIONS];
+};
+
+static uint32_t align(uint64_t value, uint32_t to)
+{
+	return (uint32_t)((value + to - 1) / to * to);
+}
+
+static void put(GByteArray *out, const void *data, size_t len)
+{
+	if (len) /* an empty GBytes has no address */
+		g_byte_array_append(out, data, (guint)len);
+}
+
+static void put16(GByteArray *out, unsigned v)
+{
+	uint8_t b[2];
+
+	ib_put_le16(b, (uint16_t)v);
+	put(out, b, 2);
+}
+
+static void put32(GByteArray *out, uint32_t v)
+{
+	uint8_t b[4];
+
+	ib_put_le32(b, v);
+	put(out, b, 4);
+}
+
+/* An address: 4 bytes in PE32, 8 in PE32+. */
+static void put_address(GByteArray *out, bool wide, uint64_t v)
+{
+	uint8_t b[8];
+
+	ib_put_le64(b, v);
+	put(out, b, wide ? 8 : 4);
+}
+
+static void pad(GByteArray *out, uint32_t to)
+{
+	guint from = out->len;
+
+	g_byte_array_set_size(out, align(from, to));
+	if (out->len > from)
+		memset(out->data + from, 0, out->len - from);
+}
+
+/* ---- payload ---- */
+
+/* xorshift64*: small, and the same everywhere */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dULL;
+}
+
+static uint64_t random_start(uint64_t seed, const char *label)
+{
+	uint8_t digest[IB_SHA256_SIZE];
+	g_autofree char *text = g_strdup_printf("imglab payload %" PRIu64 " %s", seed, label);
+
+	ib_digest_bytes(IB_DIGEST_SHA256, text, strlen(text), digest);
+	return ib_le64(digest) | 1;
+}
+
+/* Short runs of new bytes between copies of earlier ones: what code looks like to a compressor. */
+GBytes *lab_payload(uint64_t seed, const char *label, size_t len)
+{
+	uint64_t state = random_start(seed, label);
+	uint8_t *out = g_malloc(len + 1);
+
+	for (size_t at = 0; at < len;) {
+		uint64_t r = next_random(&state);
+		size_t run = MIN(4 + (r & 31), len - at);
+
+		if (at > 64 && (r >> 8) % 3 != 0) {
+			size_t back = 1 + (size_t)((r >> 16) % MIN(at, (size_t)8192));
+
+			for (size_t i = 0; i < run; i++, at++)
+				out[at] = out[at - back];
+		} else {
+			for (size_t i = 0; i < run; i++)
+				out[at++] = (uint8_t)(next_random(&state) >> 56);
+		}
+	}
+	return g_bytes_new_take(out, len);
+}
+
+/* Change a few bytes here and there and move a block: a later build of the same program. */
+static void vary(GByteArray *code, uint64_t seed, const char *name, unsigned variant)
+{
+	if (variant == 0 || code->len < 64)
+		return;
+	g_autofree char *label = g_strdup_printf("%s variant %u", name, variant);
+	uint64_t state = random_start(seed, label);
+
+	for (guint i = 0; i < 1 + code->len / 2048; i++) {
+		guint at = (guint)(next_random(&state) % (code->len - 4));
+
+		ib_put_le32(code->data + at, (uint32_t)next_random(&state));
+	}
+	guint cut = 16 + (guint)(next_random(&state) % 32), at = (guint)(next_random(&state) % (code->len / 2));
+	uint8_t fresh[48];
+	for (guint i = 0; i < cut; i++)
+		fresh[i] = (uint8_t)(next_random(&state) >> 56);
+	memmove(code->data + at + cut, code->data + at, code->len - at - cut);
+	memcpy(code->data + at, fresh, cut);
+}
+
+/* ---- version resource ---- */
+
+/* A block of VS_VERSIONINFO: its length is patched in when its children are there. */
+static guint open_block(GByteArray *out, const char *key, unsigned value_len, bool text)
+{
+	size_t bytes;
+	g_autofree uint8_t *wide = ib_utf8_to_utf16(key, &bytes);
+
+	pad(out, 4);
+	guint start = out->len;
+	put16(out, 0);
+	put16(out, value_len);
+	put16(out, text);
+	put(out, wide, bytes);
+	put16(out, 0);
+	pad(out, 4);
+	return start;
+}
+
+static void close_block(GByteArray *out, guint start)
+{
+	ib_put_le16(out->data + start, (uint16_t)(out->len - start));
+}
+
+static void put_string(GByteArray *out, const char *key, const char *value)
+{
+	size_t bytes;
+	g_autofree uint8_t *wide = ib_utf8_to_utf16(value, &bytes);
+	guint start = open_block(out, key, (unsigned)(bytes / 2 + 1), true);
+
+	put(out, wide, bytes);
+	put16(out, 0);
+	close_block(out, start);
+}
+
+static void put_fixed_info(GByteArray *out, const char *version, bool dll)
+{
+	unsigned v[4] = { 0 };
+	g_auto(GStrv) parts = g_strsplit(version, ".", 4);
+
+	for (int i = 0; i < 4 && parts[i]; i++)
+		v[i] = (unsigned)g_ascii_strtoull(parts[i], NULL, 10);
+	const uint32_t fixed[] = {
+		0xfeef04bd, 0x10000, v[0] << 16 | v[1], v[2] << 16 | v[3], v[0] << 16 | v[1], v[2] << 16 | v[3],
+		0x3f, 0, 0x40004, dll ? 2 : 1, 0, 0, 0,
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++)
+		put32(out, fixed[i]);
+}
+
+static GByteArray *version_info(const struct lab_pe *pe, bool dll)
+{
+	GByteArray *out = g_byte_array_new();
+	const char *version = pe->version ? pe->version : "10.0.0.0";
+	guint root = open_block(out, "VS_VERSION_INFO", 52, false);
+
+	put_fixed_info(out, version, dll);
+	guint strings = open_block(out, "StringFileInfo", 0, true);
+	guint table = open_block(out, "040904B0", 0, true);
+	put_string(out, "CompanyName", "Imglab");
+	put_string(out, "FileDescription", pe->description ? pe->description : pe->name);
+	put_string(out, "FileVersion", version);
+	put_string(out, "InternalName", pe->name);
+	put_string(out, "OriginalFilename", pe->name);
+	put_string(out, "ProductName", "Imglab laboratory system");
+	put_string(out, "ProductVersion", version);
+	close_block(out, table);
+	close_block(out, strings);
+	guint vars = open_block(out, "VarFileInfo", 0, true);
+	guint translation = open_block(out, "Translation", 4, false);
+	put16(out, LANG_EN_US);
+	put16(out, 1200);
+	close_block(out, translation);
+	close_block(out, vars);
+	close_block(out, root);
+	return out;
+}
+
+/* ---- resource section ---- */
+
+struct resource {
+	uint16_t type, id;
+	const void *data;
+	gsize size;
+};
+
+static void put_directory(GByteArray *out, unsigned entries)
+{
+	put32(out, 0); /* characteristics */
+	put32(out, 0); /* time stamp */
+	put32(out, 0); /* version */
+	put16(out, 0); /* named entries */
+	put16(out, entries);
+}
+
+/* Three levels: type, name, language; then data entries; then the data. Sorted by type. */
+static GByteArray *resource_section(const struct resource *list, unsigned count, uint32_t rva)
+{
+	GByteArray *out = g_byte_array_new();
+	const uint32_t dir = 16, entry = 8, leaf = 16, subdir = 0x80000000u;
+	uint32_t names = dir + count * entry;
+	uint32_t languages = names + count * (dir + entry);
+	uint32_t leaves = languages + count * (dir + entry);
+	uint32_t data = align(leaves + count * leaf, 8);
+
+	put_directory(out, count);
+	for (unsigned i = 0; i < count; i++) {
+		put32(out, list[i].type);
+		put32(out, subdir | (names + i * (dir + entry)));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		put_directory(out, 1);
+		put32(out, list[i].id);
+		put32(out, subdir | (languages + i * (dir + entry)));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		put_directory(out, 1);
+		put32(out, LANG_EN_US);
+		put32(out, leaves + i * leaf);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		put32(out, rva + data);
+		put32(out, (uint32_t)list[i].size);
+		put32(out, 0); /* code page */
+		put32(out, 0);
+		data = align(data + list[i].size, 8);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		pad(out, 8);
+		put(out, list[i].data, list[i].size);
+	}
+	return out;
+}
+
+static GByteArray *make_resources(const struct lab_pe *pe, bool dll, uint32_t rva)
+{
+	g_autoptr(GByteArray) version = version_info(pe, dll);
+	struct resource list[2] = { { RT_VERSION, 1, version->data, version->len } };
+	unsigned count = 1;
+
+	if (pe->resource_type) {
+		struct resource extra = { .type = pe->resource_type, .id = pe->resource_id };
+
+		extra.data = g_bytes_get_data(pe->resource, &extra.size);
+		if (extra.type < RT_VERSION)
+			list[1] = list[0];
+		list[extra.type < RT_VERSION ? 0 : 1] = extra;
+		count = 2;
+	}
+	return resource_section(list, count, rva);
+}
+
+/* ---- headers ---- */
+
+static uint64_t image_base(const struct image *image)
+{
+	return image->wide ? 0x180000000ULL : 0x10000000ULL;
+}
+
+static uint32_t end_of(const struct image *image)
+{
+	const struct section *last = &image->sections[SECTIONS - 1];
+
+	return align((uint64_t)last->rva + last->data->len, SECTION_ALIGN);
+}
+
+static uint32_t headers_size(void)
+{
+	return FILE_ALIGN * 2;
+}
+
+static void put_dos_header(GByteArray *out)
+{
+	/* A program that only ends: mov ax,4c01h; int 21h */
+	static const uint8_t stub[] = { 0xb8, 0x01, 0x4c, 0xcd, 0x21 };
+
+	put(out, "MZ", 2);
+	put16(out, 0x90); /* bytes in the last page */
+	put16(out, 3);    /* pages */
+	put16(out, 0);
+	put16(out, 4);    /* header paragraphs */
+	put16(out, 0);
+	put16(out, 0xffff);
+	put16(out, 0);
+	put16(out, 0xb8);
+	pad(out, 0x3c);
+	put32(out, PE_OFFSET);
+	put(out, stub, sizeof(stub));
+	pad(out, PE_OFFSET);
+}
+
+static void put_coff_header(GByteArray *out, const struct image *image, bool dll)
+{
+	put(out, "PE\0\0", 4);
+	put16(out, image->machine);
+	put16(out, SECTIONS);
+	put32(out, TIMESTAMP);
+	put32(out, 0);
+	put32(out, 0);
+	put16(out, image->wide ? 240 : 224);
+	put16(out, 0x2 | (image->wide ? 0x20 : 0x100) | (dll ? 0x2000 : 0));
+}
+
+static void put_directories(GByteArray *out, const struct image *image)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		const struct section *s = i == 2 ? &image->sections[RSRC] : i == 5 ? &image->sections[RELOC] : NULL;
+
+		put32(out, s ? s->rva : 0);
+		put32(out, s ? s->data->len : 0);
+	}
+}
+
+/* The offset of the checksum in the file. */
+#define CHECKSUM_OFFSET (PE_OFFSET + 24 + 64)
+
+static void put_optional_header(GByteArray *out, const struct image *image, bool dll)
+{
+	const struct section *s = image->sections;
+
+	put16(out, image->wide ? 0x20b : 0x10b);
+	put16(out, 0x0e); /* linker 14.0 */
+	put32(out, align(s[TEXT].data->len, FILE_ALIGN));
+	put32(out, align(s[RDATA].data->len, FILE_ALIGN) + align(s[RSRC].data->len, FILE_ALIGN) +
+			   align(s[RELOC].data->len, FILE_ALIGN));
+	put32(out, 0);
+	put32(out, s[TEXT].rva); /* entry point */
+	put32(out, s[TEXT].rva);
+	if (!image->wide)
+		put32(out, s[RDATA].rva);
+	put_address(out, image->wide, image_base(image));
+	put32(out, SECTION_ALIGN);
+	put32(out, FILE_ALIGN);
+	put16(out, 10); /* operating system, image, subsystem versions */
+	put16(out, 0);
+	put16(out, 10);
+	put16(out, 0);
+	put16(out, 10);
+	put16(out, 0);
+	put32(out, 0);
+	put32(out, end_of(image));
+	put32(out, headers_size());
+	put32(out, 0); /* checksum, later */
+	put16(out, dll ? 2 : 3); /* GUI, console */
+	put16(out, image->wide ? 0x160 : 0x140); /* relocatable, DEP, 64-bit entropy */
+	put_address(out, image->wide, 0x100000);
+	put_address(out, image->wide, 0x1000);
+	put_address(out, image->wide, 0x100000);
+	put_address(out, image->wide, 0x1000);
+	put32(out, 0);
+	put32(out, 16);
+	put_directories(out, image);
+}
+
+static void put_section_headers(GByteArray *out, const struct image *image)
+{
+	for (int i = 0; i < SECTIONS; i++) {
+		const struct section *s = &image->sections[i];
+		char name[8] = { 0 };
+
+		memcpy(name, s->name, MIN(strlen(s->name), sizeof(name)));
+		put(out, name, sizeof(name));
+		put32(out, s->data->len);
+		put32(out, s->rva);
+		put32(out, align(s->data->len, FILE_ALIGN));
+		put32(out, s->offset);
+		for (int zero = 0; zero < 3; zero++)
+			put32(out, 0);
+		put32(out, s->flags);
+	}
+}
+
+/* The sum the image loader checks: 16-bit words with carry, plus the length. */
+static uint32_t checksum(const GByteArray *out)
+{
+	uint32_t sum = 0;
+
+	for (guint i = 0; i + 1 < out->len; i += 2) {
+		sum += ib_le16(out->data + i);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum + out->len;
+}
+
+/* ---- putting it together ---- */
+
+/* Code begins with a return; a table of addresses begins .rdata, so that there is something to relocate. */
+#define POINTERS 8u
+
+static void make_text(const struct lab_pe *pe, struct image *image)
+{
+	static const uint8_t ret_x86[] = { 0x33, 0xc0, 0x40, 0xc2, 0x0c, 0x00, 0xcc, 0xcc };
+	static const uint8_t ret_amd64[] = { 0xb8, 0x01, 0x00, 0x00, 0x00, 0xc3, 0xcc, 0xcc };
+	static const uint8_t ret_arm64[] = { 0x20, 0x00, 0x80, 0x52, 0xc0, 0x03, 0x5f, 0xd6 };
+	g_autoptr(GBytes) code = lab_payload(pe->seed, pe->name, pe->payload_bytes / 2);
+	gsize len;
+	const void *data = g_bytes_get_data(code, &len);
+	g_autoptr(GByteArray) body = g_byte_array_new();
+	GByteArray *out = image->sections[TEXT].data = g_byte_array_new();
+
+	put(out, image->machine == I386 ? ret_x86 : image->machine == AMD64 ? ret_amd64 : ret_arm64, 8);
+	put(body, data, len);
+	vary(body, pe->seed, pe->name, pe->variant);
+	put(out, body->data, body->len);
+}
+
+static void make_rdata(const struct lab_pe *pe, struct image *image)
+{
+	g_autofree char *label = g_strconcat(pe->name, " data", NULL);
+	g_autoptr(GBytes) more = lab_payload(pe->seed, label, pe->payload_bytes - pe->payload_bytes / 2);
+	gsize len;
+	const void *data = g_bytes_get_data(more, &len);
+	GByteArray *out = image->sections[RDATA].data = g_byte_array_new();
+
+	for (unsigned i = 0; i < POINTERS; i++)
+		put_address(out, image->wide, image_base(image) + image->sections[TEXT].rva + i);
+	put(out, data, len);
+}
+
+static void make_reloc(struct image *image)
+{
+	GByteArray *out = image->sections[RELOC].data = g_byte_array_new();
+	unsigned step = image->wide ? 8 : 4, type = image->wide ? 10 : 3;
+
+	put32(out, image->sections[RDATA].rva);
+	put32(out, 8 + 2 * POINTERS);
+	for (unsigned i = 0; i < POINTERS; i++)
+		put16(out, type << 12 | i * step);
+}
+
+static void make_sections(const struct lab_pe *pe, struct image *image, bool dll)
+{
+	struct section *s = image->sections;
+
+	s[TEXT] = (struct section){ .name = ".text", .flags = 0x60000020, .rva = SECTION_ALIGN };
+	make_text(pe, image);
+	s[RDATA] = (struct section){ .name = ".rdata", .flags = 0x40000040 };
+	s[RDATA].rva = align((uint64_t)s[TEXT].rva + s[TEXT].data->len, SECTION_ALIGN);
+	make_rdata(pe, image);
+	s[RSRC] = (struct section){ .name = ".rsrc", .flags = 0x40000040 };
+	s[RSRC].rva = align((uint64_t)s[RDATA].rva + s[RDATA].data->len, SECTION_ALIGN);
+	s[RSRC].data = make_resources(pe, dll, s[RSRC].rva);
+	s[RELOC] = (struct section){ .name = ".reloc", .flags = 0x42000040 };
+	s[RELOC].rva = align((uint64_t)s[RSRC].rva + s[RSRC].data->len, SECTION_ALIGN);
+	make_reloc(image);
+	uint32_t offset = headers_size();
+	for (int i = 0; i < SECTIONS; i++) {
+		s[i].offset = offset;
+		offset += align(s[i].data->len, FILE_ALIGN);
+	}
+}
+
+GBytes *lab_pe_build(const struct lab_pe *pe)
+{
+	bool dll = !g_str_has_suffix(pe->name, ".exe");
+	const char *arch = pe->arch ? pe->arch : "amd64";
+	struct image image = { .machine = g_str_equal(arch, "amd64")   ? AMD64
+					  : g_str_equal(arch, "arm64") ? ARM64
+								       : I386 };
+	GByteArray *out = g_byte_array_new();
+
+	image.wide = image.machine != I386;
+	make_sections(pe, &image, dll);
+	put_dos_header(out);
+	put_coff_header(out, &image, dll);
+	put_optional_header(out, &image, dll);
+	put_section_headers(out, &image);
+	pad(out, headers_size());
+	for (int i = 0; i < SECTIONS; i++) {
+		put(out, image.sections[i].data->data, image.sections[i].data->len);
+		pad(out, FILE_ALIGN);
+		g_byte_array_unref(image.sections[i].data);
+	}
+	ib_put_le32(out->data + CHECKSUM_OFFSET, checksum(out));
+	return g_byte_array_free_to_bytes(out);
+}
