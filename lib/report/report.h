@@ -1,0 +1,62 @@
+/**
+ * report: papers for the customer, from data other modules produced.
+ *
+ * The risk disclosure and the delivery note are XML turned into HTML by the
+ * style sheets in manifests/report, in Chinese and in English, from the same
+ * data: no language says more than the other. Clauses and terms are data
+ * (manifests/report/clauses.xml, glossary.xml). What the data does not prove is
+ * printed as "not provided", never left out and never assumed.
+ *
+ * Same data, same bytes.
+ */
+#ifndef IB_REPORT_REPORT_H
+#define IB_REPORT_REPORT_H
+
+#include "base/base.h"
+
+/** A pair of texts for a table. */
+struct ib_report_item {
+	const char *name;   /**< what */
+	const char *detail; /**< or NULL */
+	const char *reason; /**< or NULL */
+};
+
+/** All a paper says. Strings are borrowed for the call; NULL means "not provided". Lists hold struct ib_report_item *. */
+struct ib_report {
+	size_t size;            /**< sizeof this struct */
+	const char *image_name, *customer, *release, *version, *product, *edition, *windows_version, *stream;
+	const char *date;       /**< YYYY-MM-DD of the profile */
+	const char *request_case, *asked_for, *requested, *promised, *scenario;
+	const char *base_name, *base_sha256, *iso_name, *iso_sha256;
+	uint64_t base_bytes, iso_bytes;
+	GPtrArray *updates;     /**< name = KB or package id, detail = version and signer */
+	GPtrArray *skipped;     /**< packages found but not installed, with the reason */
+	GPtrArray *removed;     /**< components, detail = counts, reason = from the profile */
+	GPtrArray *features;    /**< detail = "on"/"off", reason */
+	const char *update_server; /**< NULL: empty, a reported risk */
+	GPtrArray *notes;       /**< what could not be done offline: name = component, detail = sentence */
+	GPtrArray *risks_en, *risks_zh;       /**< of the removed components, from their manifests: name = component, detail */
+	GPtrArray *unknown_en, *unknown_zh;   /**< what is not known, likewise */
+	GPtrArray *tests;       /**< what was tested, by whom, result; empty: "not tested" is printed */
+	GPtrArray *superseded;  /**< images this one supersedes in the upgrade metadata */
+	GPtrArray *upgrade_from;/**< product releases */
+	unsigned offers_two, loops, clients; /**< the simulator's result */
+	const char *legal_name, *hotline, *support_scope;
+	const char *devices, *branches, *days, *line_mbit, *patch_days, *clock; /**< rollout, as given */
+	const char *publish_url;
+	bool verified;          /**< the store verifier found nothing on the written image */
+	const char *verify_summary;
+	GPtrArray *approvals;   /**< role = name, detail = "required" */
+};
+
+/**
+ * Write papers/risk-disclosure.<lang>.html, delivery-note.<lang>.html and acceptance.<lang>.html.
+ * @param data_dir   manifests/report: style sheets, clauses, glossary
+ * @param languages  "zh-CN", "en"; NULL-ended
+ * @param ret_files  char *: names written, sorted; g_ptr_array_unref
+ * Throws IB_ERR_INPUT (bad clause file), IB_ERR_SYSTEM.
+ */
+bool ib_report_write(const struct ib_report *report, const char *data_dir, char *const *languages,
+		     const char *out_dir, GPtrArray **ret_files, struct ib_error **err) IB_MUST_CHECK;
+
+#endif
