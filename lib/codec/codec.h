@@ -26,4 +26,50 @@ bool ib_decompressor_new(enum ib_codec codec, size_t max_block, struct ib_decomp
 bool ib_decompress(struct ib_decompressor *d, const void *in, size_t len, void *out, size_t out_len) IB_MUST_CHECK;
 void ib_decompressor_free(struct ib_decompressor *d);
 
+/* ---- many blocks, many threads ---- */
+
+/** A bounded pool of compressor threads. Blocks go in on one thread and come out in the same order. */
+struct ib_codec_pool;
+
+/**
+ * One finished block. Called on the thread that puts blocks, in the order they were put,
+ * so that the result does not depend on the number of threads.
+ * @param data    as given to ib_codec_pool_new()
+ * @param tag     as given to ib_codec_pool_put()
+ * @param bytes   compressed, or the plain block when compression does not pay; borrowed for the call
+ * @param stored  bytes in bytes
+ * @param plain   bytes of the block before compression; equal to stored when it is plain
+ */
+typedef bool (*ib_codec_sink)(void *data, void *tag, const uint8_t *bytes, size_t stored, size_t plain,
+			      struct ib_error **err);
+
+/**
+ * Start a pool.
+ * @param block    bytes of the largest block
+ * @param level    0 = the codec's default
+ * @param threads  0 = number of processors
+ * @param sink     what to do with finished blocks
+ * @param data     handed to sink; borrowed
+ * @param ret      owned by the caller (ib_codec_pool_free)
+ * Throws what ib_compressor_new() throws.
+ */
+bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsigned threads, ib_codec_sink sink,
+		       void *data, struct ib_codec_pool **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Give a block to the pool; waits while it is full. Finished blocks are handed to the sink meanwhile.
+ * @param tag   handed to the sink with this block
+ * @param in    copied
+ * @param len   at most the pool's block size; 0: only a mark in the order of blocks
+ * Throws what the sink throws; after that every call throws IB_ERR_SYSTEM.
+ */
+bool ib_codec_pool_put(struct ib_codec_pool *pool, void *tag, const void *in, size_t len, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/** Wait until every block has gone through the sink. Throws as ib_codec_pool_put(). */
+bool ib_codec_pool_flush(struct ib_codec_pool *pool, struct ib_error **err) IB_MUST_CHECK;
+
+/** Stop the threads; blocks not yet handed to the sink are dropped. NULL is fine. */
+void ib_codec_pool_free(struct ib_codec_pool *pool);
+
 #endif

@@ -1,0 +1,197 @@
+#include "codec/codec.h"
+
+#include <string.h>
+
+/* Room for blocks in flight: enough to keep all threads busy while the caller fetches more. */
+#define POOL_BYTES (32u << 20)
+#define POOL_SLOTS_MAX 256u
+/* More threads than this only cost memory. */
+#define POOL_THREADS_MAX 64u
+
+struct slot {
+	uint8_t *in, *out;
+	size_t len, stored; /* stored 0: plain */
+	void *tag;
+	bool done;
+};
+
+/*
+ * A ring. Slots [head, next) are being compressed or done, [next, tail) wait.
+ * head and tail move on the caller's thread only.
+ */
+struct ib_codec_pool {
+	GMutex lock;
+	GCond work, done;
+	struct slot *slots;
+	size_t count, block;
+	uint64_t head, next, tail;
+	bool stop;
+	bool failed; /* caller's thread only */
+	ib_codec_sink sink;
+	void *data;
+	struct worker {
+		struct ib_codec_pool *pool;
+		struct ib_compressor *compressor;
+		GThread *thread;
+	} *workers;
+	unsigned threads;
+};
+
+static struct slot *take(struct ib_codec_pool *p)
+{
+	while (p->next == p->tail && !p->stop)
+		g_cond_wait(&p->work, &p->lock);
+	return p->stop ? NULL : &p->slots[p->next++ % p->count];
+}
+
+static gpointer work(gpointer data)
+{
+	struct worker *w = data;
+	struct ib_codec_pool *p = w->pool;
+	struct slot *s;
+
+	g_mutex_lock(&p->lock);
+	while ((s = take(p))) {
+		g_mutex_unlock(&p->lock);
+		s->stored = ib_compress(w->compressor, s->in, s->len, s->out, p->block);
+		g_mutex_lock(&p->lock);
+		s->done = true;
+		g_cond_signal(&p->done);
+	}
+	g_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static bool start(struct ib_codec_pool *p, enum ib_codec codec, unsigned level, struct ib_error **err)
+{
+	for (unsigned i = 0; i < p->threads; i++) {
+		struct worker *w = &p->workers[i];
+		w->pool = p;
+		if (!ib_compressor_new(codec, p->block, level, &w->compressor, err))
+			return false;
+	}
+	for (size_t i = 0; i < p->count; i++) {
+		p->slots[i].in = g_try_malloc(p->block);
+		p->slots[i].out = g_try_malloc(p->block);
+		if (!p->slots[i].in || !p->slots[i].out)
+			return ib_throw_memory(err);
+	}
+	for (unsigned i = 0; i < p->threads; i++) {
+		p->workers[i].thread = g_thread_try_new("compress", work, &p->workers[i], NULL);
+		if (!p->workers[i].thread)
+			return ib_throw(err, IB_ERR_SYSTEM, "cannot start thread %u of %u", i + 1, p->threads);
+	}
+	return true;
+}
+
+bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsigned threads, ib_codec_sink sink,
+		       void *data, struct ib_codec_pool **ret, struct ib_error **err)
+{
+	struct ib_codec_pool *p = g_new0(struct ib_codec_pool, 1);
+
+	g_mutex_init(&p->lock);
+	g_cond_init(&p->work);
+	g_cond_init(&p->done);
+	p->threads = CLAMP(threads ? threads : g_get_num_processors(), 1, POOL_THREADS_MAX);
+	p->count = CLAMP(POOL_BYTES / MAX(block, 1), 2 * p->threads, POOL_SLOTS_MAX);
+	p->block = block;
+	p->slots = g_new0(struct slot, p->count);
+	p->workers = g_new0(struct worker, p->threads);
+	p->sink = sink;
+	p->data = data;
+	if (!start(p, codec, level, err)) {
+		ib_codec_pool_free(p);
+		return false;
+	}
+	*ret = p;
+	return true;
+}
+
+/* Hand the oldest block to the sink. wait false: only when it is done. @return whether there was one */
+static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct ib_error **err)
+{
+	struct slot *s = &p->slots[p->head % p->count];
+
+	*ret_ok = true;
+	if (p->head == p->tail)
+		return false;
+	g_mutex_lock(&p->lock);
+	while (wait && !s->done)
+		g_cond_wait(&p->done, &p->lock);
+	bool done = s->done;
+	g_mutex_unlock(&p->lock);
+	if (!done)
+		return false;
+	p->head++;
+	bool plain = s->stored == 0;
+	*ret_ok = p->sink(p->data, s->tag, plain ? s->in : s->out, plain ? s->len : s->stored, s->len, err);
+	p->failed = !*ret_ok;
+	return true;
+}
+
+static bool check(struct ib_codec_pool *p, struct ib_error **err)
+{
+	return p->failed ? ib_throw(err, IB_ERR_SYSTEM, "an earlier block could not be stored") : true;
+}
+
+bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_t len, struct ib_error **err)
+{
+	bool ok;
+
+	if (!check(p, err))
+		return false;
+	if (len > p->block)
+		return ib_throw(err, IB_ERR_FAILED, "a block of %zu bytes, at most %zu were announced", len, p->block);
+	while (drain_one(p, p->tail - p->head == p->count, &ok, err))
+		if (!ok)
+			return false;
+	struct slot *s = &p->slots[p->tail % p->count];
+	if (len > 0)
+		memcpy(s->in, in, len);
+	s->len = len;
+	s->tag = tag;
+	s->stored = 0;
+	s->done = false;
+	g_mutex_lock(&p->lock);
+	p->tail++;
+	g_cond_signal(&p->work);
+	g_mutex_unlock(&p->lock);
+	return true;
+}
+
+bool ib_codec_pool_flush(struct ib_codec_pool *p, struct ib_error **err)
+{
+	bool ok;
+
+	if (!check(p, err))
+		return false;
+	while (drain_one(p, true, &ok, err))
+		if (!ok)
+			return false;
+	return true;
+}
+
+void ib_codec_pool_free(struct ib_codec_pool *p)
+{
+	if (!p)
+		return;
+	g_mutex_lock(&p->lock);
+	p->stop = true;
+	g_cond_broadcast(&p->work);
+	g_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < p->threads; i++) {
+		if (p->workers[i].thread)
+			g_thread_join(p->workers[i].thread);
+		ib_compressor_free(p->workers[i].compressor);
+	}
+	for (size_t i = 0; i < p->count; i++) {
+		g_free(p->slots[i].in);
+		g_free(p->slots[i].out);
+	}
+	g_mutex_clear(&p->lock);
+	g_cond_clear(&p->work);
+	g_cond_clear(&p->done);
+	g_free(p->slots);
+	g_free(p->workers);
+	g_free(p);
+}
