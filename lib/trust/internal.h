@@ -1,0 +1,96 @@
+/* What the files of this module share. */
+#ifndef IB_TRUST_INTERNAL_H
+#define IB_TRUST_INTERNAL_H
+
+#include "trust/trust.h"
+
+#include <openssl/asn1.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs7.h>
+#include <openssl/x509.h>
+
+typedef STACK_OF(X509) ib_x509_stack;
+
+/* Owned and duplicate-free; see anchors.c. */
+struct ib_anchors {
+	X509_STORE *store;
+	GHashTable *known; /* SHA-256 of each certificate, hex */
+	int64_t now;
+};
+
+struct ib_catalog {
+	char *name;
+	PKCS7 *p7;             /* the whole file, decoded */
+	const uint8_t *list;   /* the trust list's octets without tag and length, inside p7 */
+	size_t list_size;
+	GArray *members;       /* struct ib_catalog_member, sorted, each once */
+	GHashTable *attributes; /* name -> value */
+	int64_t time;
+};
+
+/* The last reason OpenSSL gave, its queue emptied; borrowed, static. */
+const char *ib_ossl_reason(void);
+
+/* RFC 2253 text of a name in UTF-8; owned by the caller (g_free). */
+char *ib_name_text(const X509_NAME *name);
+
+/* Seconds since 1970, or false. */
+bool ib_time_read(const ASN1_TIME *t, int64_t *ret);
+
+/* "2021-05-08 06:50:27 UTC"; owned by the caller (g_free). */
+char *ib_time_text(int64_t t);
+
+/* The digests we accept in signatures; NULL for MD5 and unknown ones. */
+const EVP_MD *ib_signature_digest(const X509_ALGOR *algorithm);
+
+/* PEM certificates of a text, at least one; owned by the caller. */
+bool ib_certs_read(const void *data, size_t len, const char *name, ib_x509_stack **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+void ib_certs_free(ib_x509_stack **certs);
+#define ib_auto_certs IB_CLEANUP(ib_certs_free) ib_x509_stack *
+
+/* A chain to be built; all borrowed. */
+struct ib_chain_request {
+	const char *what;             /* "the signer of 'x.cat'", for messages */
+	X509 *cert;
+	ib_x509_stack *others;        /* untrusted certificates that may help; may be NULL */
+	const struct ib_anchors *anchors;
+	int64_t time;
+	bool stamped;                 /* time is proven, for messages */
+	const char *const *purposes;  /* OIDs of which every certificate below the anchor that names any must name
+					 one, and the signer must; NULL: any */
+};
+
+/* Build and judge a chain. @param ret_chain signer first, anchor last; may be NULL */
+bool ib_chain_verify(const struct ib_chain_request *r, ib_x509_stack **ret_chain, struct ib_error **err) IB_MUST_CHECK;
+
+/* Fill the names of a signer from its chain. */
+void ib_signer_names(struct ib_signer *s, ib_x509_stack *chain);
+
+/* What a time stamp is checked against; all borrowed. */
+struct ib_stamp_request {
+	const char *what;               /* of the signed file, for messages */
+	const uint8_t *signature;       /* the stamped octets */
+	size_t signature_size;
+	ib_x509_stack *others;          /* certificates of the signature, may be NULL */
+	const struct ib_anchors *anchors; /* NULL: the stamper's chain is not judged */
+};
+
+/* Verify an RFC 3161 token. @param ret_stamper name, owned by the caller; both outputs may be NULL */
+bool ib_token_verify(const struct ib_stamp_request *r, const uint8_t *token, size_t len, int64_t *ret_time,
+		     char **ret_stamper, struct ib_error **err) IB_MUST_CHECK;
+
+/* Verify a PKCS#9 counter signature. */
+bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t *info, size_t len, int64_t *ret_time,
+				char **ret_stamper, struct ib_error **err) IB_MUST_CHECK;
+
+/*
+ * Verify one PKCS#7 signer over content: messageDigest, contentType (when type is not NULL), and the
+ * signature over the signed attributes.
+ * @param ret_cert  the signer's certificate; borrowed from certs
+ */
+bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const uint8_t *content, size_t len,
+			   const ASN1_OBJECT *type, const char *what, X509 **ret_cert, struct ib_error **err)
+	IB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,249 @@
+/* Signatures of PKCS#7 signers, time stamp tokens (RFC 3161) and counter signatures (PKCS#9). */
+#include "trust/internal.h"
+
+#include <string.h>
+
+#include <openssl/asn1t.h>
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/ess.h>
+#include <openssl/ts.h>
+
+static const char *const stamping[] = { "1.3.6.1.5.5.7.3.8", NULL };
+
+const EVP_MD *ib_signature_digest(const X509_ALGOR *algorithm)
+{
+	switch (OBJ_obj2nid(algorithm->algorithm)) {
+	case NID_sha1:
+		return EVP_sha1();
+	case NID_sha256:
+		return EVP_sha256();
+	case NID_sha384:
+		return EVP_sha384();
+	case NID_sha512:
+		return EVP_sha512();
+	default:
+		return NULL;
+	}
+}
+
+/* ---- one PKCS#7 signer ---- */
+
+static X509 *find_cert(ib_x509_stack *certs, const PKCS7_ISSUER_AND_SERIAL *id)
+{
+	for (int i = 0; i < sk_X509_num(certs); i++) {
+		X509 *x = sk_X509_value(certs, i);
+		if (X509_NAME_cmp(X509_get_issuer_name(x), id->issuer) == 0 &&
+		    ASN1_INTEGER_cmp(X509_get0_serialNumber(x), id->serial) == 0)
+			return x;
+	}
+	return NULL;
+}
+
+static bool check_content(PKCS7_SIGNER_INFO *si, const EVP_MD *md, const uint8_t *content, size_t len,
+			  const ASN1_OBJECT *type, const char *what, struct ib_error **err)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	const ASN1_OCTET_STRING *claimed = PKCS7_digest_from_attributes(si->auth_attr);
+
+	if (!claimed)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature names no digest of what it signs", what);
+	if (EVP_Digest(content, len, digest, &size, md, NULL) != 1)
+		return ib_throw(err, IB_ERR_FAILED, "%s: cannot digest: %s", what, ib_ossl_reason());
+	if (ASN1_STRING_length(claimed) != (int)size || memcmp(ASN1_STRING_get0_data(claimed), digest, size) != 0)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the content was changed after it was signed", what);
+	if (!type)
+		return true;
+	const ASN1_TYPE *said = PKCS7_get_signed_attribute(si, NID_pkcs9_contentType);
+	if (!said || said->type != V_ASN1_OBJECT || OBJ_cmp(said->value.object, type) != 0)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature is over another kind of content", what);
+	return true;
+}
+
+/* What was signed are the attributes as a SET, not with the [0] they are stored with. */
+static bool check_attributes_signature(PKCS7_SIGNER_INFO *si, const EVP_MD *md, X509 *cert)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+	unsigned char *der = NULL;
+	int n = ASN1_item_i2d((const ASN1_VALUE *)si->auth_attr, &der, ASN1_ITEM_rptr(PKCS7_ATTR_VERIFY));
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = key && n > 0 && ctx && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "EC")) &&
+		  EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
+		  EVP_DigestVerify(ctx, si->enc_digest->data, (size_t)si->enc_digest->length, der, (size_t)n) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	OPENSSL_free(der);
+	return ok;
+}
+
+bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const uint8_t *content, size_t len,
+			   const ASN1_OBJECT *type, const char *what, X509 **ret_cert, struct ib_error **err)
+{
+	const EVP_MD *md = ib_signature_digest(si->digest_alg);
+	X509 *cert = find_cert(certs, si->issuer_and_serial);
+
+	if (!md)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature uses a digest that is not accepted", what);
+	if (!cert) {
+		g_autofree char *issuer = ib_name_text(si->issuer_and_serial->issuer);
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signer's certificate, issued by '%s', is not in the file",
+				what, issuer);
+	}
+	if (!check_content(si, md, content, len, type, what, err))
+		return false;
+	if (!check_attributes_signature(si, md, cert)) {
+		g_autofree char *subject = ib_name_text(X509_get_subject_name(cert));
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature was not made with the key of '%s': %s", what, subject,
+				ib_ossl_reason());
+	}
+	*ret_cert = cert;
+	return true;
+}
+
+/* ---- RFC 3161 ---- */
+
+static bool stamper_chain(const struct ib_stamp_request *r, X509 *cert, ib_x509_stack *others, int64_t time,
+			  char **ret_stamper, ib_x509_stack **ret_chain, struct ib_error **err)
+{
+	g_autofree char *what = g_strdup_printf("the time stamp of %s", r->what);
+	struct ib_chain_request chain = { .what = what, .cert = cert, .others = others, .anchors = r->anchors,
+					  .time = time, .stamped = true, .purposes = stamping };
+
+	if (!ib_chain_verify(&chain, ret_chain, err))
+		return false;
+	if (ret_stamper)
+		*ret_stamper = ib_name_text(X509_get_subject_name(cert));
+	return true;
+}
+
+/* The token's signed attribute that pins the certificate it was signed with (RFC 5816). */
+static bool signing_certificate_matches(CMS_SignerInfo *si, ib_x509_stack *chain)
+{
+	const ASN1_OBJECT *v1 = OBJ_nid2obj(NID_id_smime_aa_signingCertificate);
+	const ASN1_OBJECT *v2 = OBJ_nid2obj(NID_id_smime_aa_signingCertificateV2);
+	const ASN1_STRING *s1 = CMS_signed_get0_data_by_OBJ(si, v1, -3, V_ASN1_SEQUENCE);
+	const ASN1_STRING *s2 = CMS_signed_get0_data_by_OBJ(si, v2, -3, V_ASN1_SEQUENCE);
+	const unsigned char *p1 = s1 ? ASN1_STRING_get0_data(s1) : NULL;
+	const unsigned char *p2 = s2 ? ASN1_STRING_get0_data(s2) : NULL;
+	ESS_SIGNING_CERT *c1 = s1 ? d2i_ESS_SIGNING_CERT(NULL, &p1, ASN1_STRING_length(s1)) : NULL;
+	ESS_SIGNING_CERT_V2 *c2 = s2 ? d2i_ESS_SIGNING_CERT_V2(NULL, &p2, ASN1_STRING_length(s2)) : NULL;
+	bool ok = OSSL_ESS_check_signing_certs(c1, c2, chain, 1) > 0;
+
+	ESS_SIGNING_CERT_free(c1);
+	ESS_SIGNING_CERT_V2_free(c2);
+	ERR_clear_error();
+	return ok;
+}
+
+/* Whether the token is over the signature's octets. */
+static bool imprint_matches(TS_TST_INFO *info, const struct ib_stamp_request *r)
+{
+	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(info);
+	const EVP_MD *md = ib_signature_digest(TS_MSG_IMPRINT_get_algo(imprint));
+	const ASN1_OCTET_STRING *claimed = TS_MSG_IMPRINT_get_msg(imprint);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+
+	return md && EVP_Digest(r->signature, r->signature_size, digest, &size, md, NULL) == 1 &&
+	       ASN1_STRING_length(claimed) == (int)size && memcmp(ASN1_STRING_get0_data(claimed), digest, size) == 0;
+}
+
+static bool check_token_info(CMS_ContentInfo *cms, const struct ib_stamp_request *r, int64_t *ret_time,
+			     struct ib_error **err)
+{
+	ASN1_OCTET_STRING **content = CMS_get0_content(cms);
+	const unsigned char *p = content && *content ? ASN1_STRING_get0_data(*content) : NULL;
+	TS_TST_INFO *info = p ? d2i_TS_TST_INFO(NULL, &p, ASN1_STRING_length(*content)) : NULL;
+
+	ERR_clear_error();
+	if (!info || OBJ_obj2nid(CMS_get0_eContentType(cms)) != NID_id_smime_ct_TSTInfo) {
+		TS_TST_INFO_free(info);
+		return ib_throw(err, IB_ERR_INPUT, "the time stamp of %s holds no time stamp information", r->what);
+	}
+	bool timed = ib_time_read(TS_TST_INFO_get_time(info), ret_time);
+	bool ours = imprint_matches(info, r);
+	TS_TST_INFO_free(info);
+	if (!timed)
+		return ib_throw(err, IB_ERR_INPUT, "the time stamp of %s has no readable time", r->what);
+	if (!ours)
+		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s is over another signature", r->what);
+	return true;
+}
+
+static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, ib_x509_stack *others, int64_t *ret_time,
+			char **ret_stamper, struct ib_error **err)
+{
+	ib_auto_certs chain = NULL;
+	X509 *cert = NULL;
+
+	if (!check_token_info(cms, r, ret_time, err))
+		return false;
+	if (sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)) != 1)
+		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s has not exactly one signer", r->what);
+	if (CMS_verify(cms, others, NULL, NULL, NULL, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) != 1)
+		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s is not correctly signed: %s", r->what,
+				ib_ossl_reason());
+	CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+	X509_ALGOR *digest = NULL;
+	CMS_SignerInfo_get0_algs(si, NULL, &cert, &digest, NULL);
+	if (!digest || !ib_signature_digest(digest))
+		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s uses a digest that is not accepted", r->what);
+	if (!r->anchors) /* the chain is judged later */
+		return true;
+	if (!stamper_chain(r, cert, others, *ret_time, ret_stamper, &chain, err))
+		return false;
+	if (signing_certificate_matches(si, chain))
+		return true;
+	if (ret_stamper)
+		g_clear_pointer(ret_stamper, g_free);
+	return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s does not name the certificate it was signed with", r->what);
+}
+
+bool ib_token_verify(const struct ib_stamp_request *r, const uint8_t *token, size_t len, int64_t *ret_time,
+		     char **ret_stamper, struct ib_error **err)
+{
+	const unsigned char *p = token;
+	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)len);
+	int64_t time = 0;
+
+	if (!cms || OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed) {
+		CMS_ContentInfo_free(cms);
+		return ib_throw(err, IB_ERR_INPUT, "the time stamp of %s is malformed: %s", r->what, ib_ossl_reason());
+	}
+	ib_auto_certs others = CMS_get1_certs(cms);
+	if (!others)
+		others = sk_X509_new_null();
+	for (int i = 0; i < sk_X509_num(r->others); i++)
+		X509_add_cert(others, sk_X509_value(r->others, i), X509_ADD_FLAG_UP_REF);
+	bool ok = check_token(cms, r, others, &time, ret_stamper, err);
+	CMS_ContentInfo_free(cms);
+	ERR_clear_error();
+	if (ok && ret_time)
+		*ret_time = time;
+	return ok;
+}
+
+/* ---- PKCS#9 ---- */
+
+bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t *info, size_t len, int64_t *ret_time,
+				char **ret_stamper, struct ib_error **err)
+{
+	const unsigned char *p = info;
+	PKCS7_SIGNER_INFO *si = d2i_PKCS7_SIGNER_INFO(NULL, &p, (long)len);
+	g_autofree char *what = g_strdup_printf("the counter signature of %s", r->what);
+	X509 *cert = NULL;
+
+	if (!si)
+		return ib_throw(err, IB_ERR_INPUT, "%s is malformed: %s", what, ib_ossl_reason());
+	bool ok = ib_signer_info_verify(si, r->others, r->signature, r->signature_size, NULL, what, &cert, err);
+	if (ok) {
+		const ASN1_TYPE *t = PKCS7_get_signed_attribute(si, NID_pkcs9_signingTime);
+		bool time = t && (t->type == V_ASN1_UTCTIME || t->type == V_ASN1_GENERALIZEDTIME);
+		ok = (time && ib_time_read(t->value.asn1_string, ret_time)) ||
+		     ib_throw(err, IB_ERR_INPUT, "%s has no readable time", what);
+	}
+	ok = ok && stamper_chain(r, cert, r->others, *ret_time, ret_stamper, NULL, err);
+	PKCS7_SIGNER_INFO_free(si);
+	return ok;
+}
