@@ -1,17 +1,31 @@
 /**
  * imglab/packages: update packages for the lab's base image, and some that must
- * be refused. docs of each file: packages.c.
+ * be refused.
+ *
+ *     windows10.0-kb5005112-x64.msu   servicing stack 17763.2170
+ *     windows10.0-kb5001384-x64.msu   4C of 2021, cumulative, 17763.1911
+ *     windows10.0-kb5005568-x64.msu   9B of 2021, cumulative, 17763.2183; needs the servicing stack
+ *     windows10.0-kb5006672-x64.msu   10B of 2021, cumulative, 17763.2237; the same, and supersedes 9B
+ *     Lab-OpenTools-FoD-Package~31bf3856ad364e35~amd64~~.cab   on demand, capability Lab.OpenTools 1.0
+ *     refused/windows10.0-kb5005565-x64.msu          for build 19041: does not apply
+ *     refused/windows10.0-kb5005568-x64-payload.msu  9B, a payload file differs from its manifest
+ *     refused/windows10.0-kb5005568-x64-manifest.msu 9B, a manifest is not the one in the catalog
+ *     refused/windows10.0-kb5005568-x64-unsigned.msu 9B without catalogs
+ *     refused/windows10.0-kb5005568-x64-unknown.msu  9B signed below the unknown root
  */
 #ifndef IMGLAB_PACKAGES_H
 #define IMGLAB_PACKAGES_H
 
-#include "base/base.h"
+#include "content.h"
 
 /**
- * `imglab packages -o DIR [--seed N]`: write all packages and the lab's PEM roots.
- * @param seed  same seed, same bytes
- * @param dir   made when missing
+ * `imglab packages -o DIR`: write all packages. The base image, the packages and
+ * the certificates (lab_certs_write) of one seed belong together.
+ *
+ * @param options  the same that made the base image; borrowed
+ * @param dir      made when missing
  */
-bool lab_packages_write(uint64_t seed, const char *dir, struct ib_error **err) IB_MUST_CHECK;
+bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
+	IB_MUST_CHECK;
 
 #endif

@@ -1,0 +1,239 @@
+#include "msu.h"
+
+#include "cab.h"
+#include "catalog.h"
+#include "digest/digest.h"
+#include "keyform.h"
+#include "xmltext.h"
+
+#include <string.h>
+
+/* About what Authenticode adds behind a cabinet. */
+#define SIGNATURE_BYTES 8648
+
+/* A cabinet being filled: its members are gathered first, so that they can be listed with their hashes. */
+struct packing {
+	const struct lab_shipping *how;
+	GPtrArray *members; /* struct lab_member, in the arena */
+	bool flawed;        /* the one flaw is made */
+};
+
+static void pack(struct packing *p, const char *name, GBytes *bytes)
+{
+	struct lab_member *m = lab_alloc(p->how->arena, sizeof(*m));
+
+	m->name = name;
+	m->bytes = lab_keep(p->how->arena, g_bytes_ref(bytes), (GDestroyNotify)g_bytes_unref);
+	g_ptr_array_add(p->members, m);
+}
+
+/* The same bytes but one in the middle, or, to stay well-formed XML, with a newline behind. */
+static GBytes *spoil(GBytes *bytes, enum lab_flaw flaw)
+{
+	gsize len;
+	const void *data = g_bytes_get_data(bytes, &len);
+	uint8_t *copy = g_malloc(len + 1);
+
+	memcpy(copy, data, len);
+	copy[len] = '\n';
+	if (flaw == LAB_FLAW_PAYLOAD)
+		copy[len / 2] ^= 0x20;
+	return g_bytes_new_take(copy, flaw == LAB_FLAW_PAYLOAD ? len : len + 1);
+}
+
+/* Pack a member that a flaw of this kind would hit; only the first one is hit. */
+static void pack_or_spoil(struct packing *p, const char *name, GBytes *bytes, enum lab_flaw kind)
+{
+	if (p->how->flaw != kind || p->flawed || g_bytes_get_size(bytes) == 0) {
+		pack(p, name, bytes);
+		return;
+	}
+	g_autoptr(GBytes) bad = spoil(bytes, kind);
+
+	p->flawed = true;
+	pack(p, name, bad);
+}
+
+static bool sign_members(const struct packing *p, const struct lab_package *package, GPtrArray *members, GBytes **ret,
+			 struct ib_error **err)
+{
+	lab_auto_catalog cat = lab_catalog_new(package->id.name);
+
+	for (guint i = 0; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
+		gsize len;
+		const void *data = g_bytes_get_data(m->bytes, &len);
+
+		lab_catalog_add(cat, data, len);
+	}
+	return lab_catalog_sign(cat, p->how->pki, p->how->signer, p->how->when, ret, err);
+}
+
+static void pack_payload(struct packing *p, const struct lab_package *package)
+{
+	for (guint i = 0; i < package->components->len; i++) {
+		const struct lab_component *c = package->components->pdata[i];
+		g_autofree char *key = lab_key_long(&c->id);
+
+		for (guint j = 0; j < c->files->len; j++) {
+			const struct lab_file *f = c->files->pdata[j];
+
+			pack_or_spoil(p, lab_printf(p->how->arena, "%s\\%s", key, f->name), f->bytes, LAB_FLAW_PAYLOAD);
+		}
+	}
+}
+
+/* "<stem>.mum" and "<stem>.cat" */
+static void pack_pair(struct packing *p, const char *stem, GBytes *mum, GBytes *cat)
+{
+	pack(p, lab_printf(p->how->arena, "%s.mum", stem), mum);
+	if (cat)
+		pack(p, lab_printf(p->how->arena, "%s.cat", stem), cat);
+}
+
+static void pack_names(struct packing *p, const struct lab_package *package, bool root, GBytes *mum, GBytes *cat)
+{
+	g_autofree char *id = lab_package_id(&package->id);
+	g_autofree char *lower = g_ascii_strdown(id, -1);
+
+	if (root)
+		pack_pair(p, "update", mum, cat);
+	if (p->how->on_demand)
+		pack_pair(p, id, mum, cat);
+	else if (!root)
+		pack_pair(p, lower, mum, cat);
+}
+
+/* One package: mum and catalog, manifests, payload. Its members' first is the mum (lab_package_members). */
+static bool pack_package(struct packing *p, const struct lab_package *package, bool root, struct ib_error **err)
+{
+	GPtrArray *members = lab_package_members(p->how->arena, package);
+	const struct lab_member *mum = members->pdata[0];
+	g_autoptr(GBytes) cat = NULL;
+
+	if (p->how->flaw != LAB_FLAW_NO_CATALOG && !sign_members(p, package, members, &cat, err))
+		return false;
+	pack_names(p, package, root, mum->bytes, cat);
+	for (guint i = 1; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
+
+		pack_or_spoil(p, m->name, m->bytes, LAB_FLAW_MANIFEST);
+	}
+	pack_payload(p, package);
+	/* Packages of the lab have one level of children, as Microsoft's have. */
+	for (guint i = 0; root && i < package->children->len; i++)
+		if (!pack_package(p, package->children->pdata[i], false, err))
+			return false;
+	return true;
+}
+
+/* What features on demand carry and no catalog covers: SHA-1 and size of each member. */
+static GBytes *file_hashes(GPtrArray *members)
+{
+	g_autoptr(GString) text = g_string_new("\xef\xbb\xbf[sha1]\r\n\r\n");
+
+	for (guint i = 0; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
+		uint8_t digest[IB_DIGEST_MAX];
+		gsize len;
+		const void *data = g_bytes_get_data(m->bytes, &len);
+
+		ib_digest_bytes(IB_DIGEST_SHA1, data, len, digest);
+		g_autofree char *hex = ib_hex(digest, IB_SHA1_SIZE);
+		g_autofree char *upper = g_ascii_strup(hex, -1);
+		g_string_append_printf(text, "%s=%s,%zX\r\n", m->name, upper, len);
+	}
+	size_t bytes;
+	uint8_t *wide = ib_utf8_to_utf16(text->str, &bytes);
+	return g_bytes_new_take(wide, bytes);
+}
+
+bool lab_package_cabinet(const struct lab_package *root, const struct lab_shipping *how, GBytes **ret,
+			 struct ib_error **err)
+{
+	struct packing p = { .how = how, .members = lab_array(how->arena) };
+	lab_auto_cab cab = lab_cab_new(true, how->when);
+
+	if (!pack_package(&p, root, true, err))
+		return ib_while(err, "packing '%s'", root->id.name);
+	if (how->on_demand) {
+		g_autoptr(GBytes) hashes = file_hashes(p.members);
+
+		lab_cab_add(cab, "$filehashes$.dat", hashes);
+	}
+	for (guint i = 0; i < p.members->len; i++) {
+		const struct lab_member *m = p.members->pdata[i];
+
+		lab_cab_add(cab, m->name, m->bytes);
+	}
+	return lab_cab_build(cab, SIGNATURE_BYTES, ret, err);
+}
+
+/* The answer file that names the root to install. */
+static GBytes *answer_file(const struct lab_package *root, const char *name)
+{
+	struct lab_xml x = lab_xml_begin();
+	g_autofree char *location = g_strdup_printf("%%configsetroot%%\\%s.CAB", name);
+
+	lab_xml_open(&x, "unattend", "xmlns", "urn:schemas-microsoft-com:unattend", NULL);
+	lab_xml_open(&x, "servicing", NULL);
+	lab_xml_open(&x, "package", "action", "install", NULL);
+	lab_xml_empty(&x, "assemblyIdentity", "name", root->id.name, "version", root->id.version, "language",
+		      root->id.culture, "processorArchitecture", root->id.arch, "publicKeyToken", root->id.token, NULL);
+	lab_xml_empty(&x, "source", "location", location, NULL);
+	lab_xml_close(&x, "package");
+	lab_xml_close(&x, "servicing");
+	lab_xml_close(&x, "unattend");
+	return lab_xml_end(&x);
+}
+
+static char *properties(const struct lab_package *root, const struct lab_shipping *how)
+{
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(how->when);
+	g_autofree char *day = g_date_time_format(utc, "%Y/%m/%d");
+	const char *number = g_str_has_prefix(root->identifier, "KB") ? root->identifier + 2 : root->identifier;
+
+	return g_strdup_printf("ApplicabilityInfo=\"Windows 10.0 Client SKUs;\"\r\n"
+			       "Applies to=\"Windows 10.0\"\r\n"
+			       "Build Date=\"%s\"\r\n"
+			       "Company=\"Imglab\"\r\n"
+			       "File Version=\"1\"\r\n"
+			       "Installation Type=\"FULL\"\r\n"
+			       "Installer Engine=\"Component Based Servicing - WUSA.exe\"\r\n"
+			       "Installer Version=\"6.0.0.0\"\r\n"
+			       "KB Article Number=\"%s\"\r\n"
+			       "Language=\"ALL\"\r\n"
+			       "Package Type=\"%s\"\r\n"
+			       "Processor Architecture=\"%s\"\r\n"
+			       "Product Name=\"Windows 10.0\"\r\n"
+			       "Support Link=\"http://imglab.invalid/kb/%s\"\r\n",
+			       day, number, root->release_type, root->id.arch, number);
+}
+
+/* What an update agent would scan; readers of packages pass over it. */
+static bool scan_cabinet(const struct lab_shipping *how, GBytes **ret, struct ib_error **err)
+{
+	lab_auto_cab cab = lab_cab_new(true, how->when);
+
+	lab_cab_add_text(cab, "package.xml", "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<OfflineSyncPackage />\r\n");
+	return lab_cab_build(cab, 0, ret, err);
+}
+
+bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
+	     struct ib_error **err)
+{
+	lab_auto_cab msu = lab_cab_new(false, how->when); /* its big member is compressed already */
+	g_autoptr(GBytes) scan = NULL, package = NULL, answer = answer_file(root, name);
+	g_autofree char *text = properties(root, how);
+	g_autofree char *cab_name = g_strconcat(name, ".cab", NULL);
+	g_autofree char *xml_name = g_strconcat(name, ".xml", NULL);
+	g_autofree char *txt_name = g_strconcat(name, "-pkgProperties.txt", NULL);
+
+	if (!scan_cabinet(how, &scan, err) || !lab_package_cabinet(root, how, &package, err))
+		return false;
+	lab_cab_add(msu, "WSUSSCAN.cab", scan);
+	lab_cab_add(msu, cab_name, package);
+	lab_cab_add(msu, xml_name, answer);
+	lab_cab_add_text(msu, txt_name, text);
+	return lab_cab_build(msu, SIGNATURE_BYTES, ret, err);
+}

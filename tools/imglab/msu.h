@@ -1,0 +1,49 @@
+/**
+ * imglab/msu: packages as they are delivered: a cabinet with mums, catalogs,
+ * manifests and payload, and the .msu (a cabinet again) around it.
+ */
+#ifndef IMGLAB_MSU_H
+#define IMGLAB_MSU_H
+
+#include "certs.h"
+#include "model.h"
+
+/** What is wrong with a package on purpose. */
+enum lab_flaw {
+	LAB_FLAW_NONE,
+	LAB_FLAW_PAYLOAD,    /**< one payload file has one byte changed */
+	LAB_FLAW_MANIFEST,   /**< one component manifest has one byte more than the catalog says */
+	LAB_FLAW_NO_CATALOG, /**< no .cat at all */
+};
+
+/** How a package is shipped. */
+struct lab_shipping {
+	struct lab_arena *arena;   /**< borrowed */
+	const struct lab_pki *pki; /**< borrowed */
+	enum lab_signer signer;    /**< LAB_SIGNER_CATALOG or LAB_SIGNER_UNKNOWN */
+	int64_t when;              /**< date of members, catalogs and time stamps; seconds since 1970, UTC */
+	enum lab_flaw flaw;
+	/**
+	 * As in a feature on demand: the root's mum and catalog also under its package id,
+	 * names as they are, and `$filehashes$.dat`. Else, as in cumulative updates, the root only
+	 * as update.mum, and children's names in lower case.
+	 */
+	bool on_demand;
+};
+
+/**
+ * The cabinet of a package with its children, with bytes behind its end as a signature leaves them.
+ * @param ret  owned by the caller (g_bytes_unref)
+ */
+bool lab_package_cabinet(const struct lab_package *root, const struct lab_shipping *how, GBytes **ret,
+			 struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * The .msu: WSUSSCAN.cab, <name>.cab, <name>.xml, <name>-pkgProperties.txt.
+ * @param name  "Windows10.0-KB5005568-x64"
+ * @param ret   owned by the caller (g_bytes_unref)
+ */
+bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
+	     struct ib_error **err) IB_MUST_CHECK;
+
+#endif

@@ -1,0 +1,189 @@
+#include "novelty.h"
+
+#include "pe.h"
+
+#define HKLM "HKEY_LOCAL_MACHINE\\"
+#define MONITOR "Microsoft-Windows-Lab-HealthMonitor"
+#define TOOLS_PATH "$(runtime.programFiles)\\Lab OpenTools\\"
+
+static GBytes *program(uint64_t seed, const struct lab_component *c, const char *name, size_t bytes)
+{
+	return lab_pe_build(&(struct lab_pe){ .name = name, .arch = c->id.arch, .version = c->id.version,
+					      .description = c->id.name, .seed = seed, .payload_bytes = bytes });
+}
+
+static struct lab_component *new_component(struct lab_arena *a, const char *name, const char *version,
+					   const char *culture)
+{
+	return lab_component_new(a, lab_component_identity(name, version, "amd64", culture));
+}
+
+static void add_service(struct lab_arena *a, struct lab_component *c, struct lab_service service)
+{
+	struct lab_service *s = lab_alloc(a, sizeof(*s));
+
+	*s = service;
+	g_ptr_array_add(c->services, s);
+}
+
+static void add_rule(struct lab_arena *a, struct lab_component *c, struct lab_firewall rule)
+{
+	struct lab_firewall *f = lab_alloc(a, sizeof(*f));
+
+	*f = rule;
+	g_ptr_array_add(c->firewall, f);
+}
+
+static void add_directory(struct lab_arena *a, struct lab_component *c, const char *path)
+{
+	struct lab_directory *d = lab_alloc(a, sizeof(*d));
+
+	*d = (struct lab_directory){ .path = path, .sddl = LAB_WRP_FILE, .owner = true };
+	g_ptr_array_add(c->directories, d);
+}
+
+/* Every type, and raw type numbers as driver properties have them. */
+static void add_values(struct lab_arena *a, struct lab_component *c)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+		const char *value;
+	} values[] = {
+		{ "", LAB_REG_SZ, "Lab Health Monitor" },
+		{ "Binary", LAB_REG_BINARY, "DEADBEEF00010203" },
+		{ "Dword", LAB_REG_DWORD, "0x00002183" },
+		{ "Expand", LAB_REG_EXPAND_SZ, "%SystemRoot%\\System32\\labmon.exe" },
+		{ "Macro", LAB_REG_EXPAND_SZ, "$(runtime.system32)\\labmon.exe" },
+		{ "Multi", LAB_REG_MULTI_SZ, "\"first\",\"second, with comma\",\"third\"" },
+		{ "None", LAB_REG_NONE, "" },
+		{ "NoneBytes", LAB_REG_NONE, "0102" },
+		{ "Qword", LAB_REG_QWORD, "0A88000000000000" },
+		{ "RawBoolean", 0x00020001, "FF" },
+		{ "RawProperty", 0x00100000, "0700000011000000" },
+		{ "Unicode", LAB_REG_SZ, "\xe5\x81\xa5\xe5\xba\xb7 <&> \"quoted\"" },
+	};
+	struct lab_regkey *key = lab_add_key(a, c, HKLM "SOFTWARE\\Imglab\\HealthMonitor\\");
+
+	key->owner = true;
+	for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
+		lab_add_value(a, key, values[i].name, values[i].type, values[i].value);
+	lab_add_value(a, lab_add_key(a, c, HKLM "SYSTEM\\CurrentControlSet\\Services\\LabHealthMonitor\\Parameters"),
+		      "IntervalSeconds", LAB_REG_DWORD, "0x0000003C");
+}
+
+static struct lab_component *health_monitor(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_component *c = new_component(a, MONITOR, version, "neutral");
+	struct lab_file *exe;
+
+	exe = lab_add_file(a, c, "labmon.exe", "$(runtime.system32)\\", program(seed, c, "labmon.exe", 40000));
+	exe->link = "$(runtime.programFiles)\\Imglab\\labmon.exe";
+	lab_add_file(a, c, "labmon.dll", "$(runtime.system32)\\", program(seed, c, "labmon.dll", 20000));
+	lab_add_file(a, c, "labmon.cfg", NULL, lab_payload(seed, "labmon.cfg", 700)); /* in the store only */
+	add_directory(a, c, "$(runtime.programData)\\Imglab\\Health\\");
+	add_service(a, c, (struct lab_service){
+		.name = "LabHealthMonitor", .display = "Lab Health Monitor",
+		.description = "Watches the laboratory's health", .image_path = "%SystemRoot%\\System32\\labmon.exe",
+		.object_name = "NT AUTHORITY\\LocalService", .start = "delayedAuto", .type = "win32OwnProcess",
+		.error_control = "normal", .depend_on = "RpcSs", .sid_type = "unrestricted",
+		.privileges = "SeChangeNotifyPrivilege,SeCreateGlobalPrivilege", .restart_ms = 60000 });
+	add_rule(a, c, (struct lab_firewall){
+		.internal_name = "LabHealthMonitor-In-TCP", .name = "Lab Health Monitor (TCP-In)",
+		.description = "Health queries", .group = "Lab Health Monitor", .binary = "$(runtime.system32)\\labmon.exe",
+		.direction = "In", .protocol = "6", .local_port = "8539", .profile = "Domain",
+		.service = "LabHealthMonitor" });
+	add_values(a, c);
+	return c;
+}
+
+static void add_novelty(struct lab_arena *a, GPtrArray *all, const char *owner, struct lab_component *c)
+{
+	struct lab_novelty *n = lab_alloc(a, sizeof(*n));
+
+	*n = (struct lab_novelty){ owner, c };
+	g_ptr_array_add(all, n);
+}
+
+GPtrArray *lab_novelties(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	GPtrArray *all = lab_array(a);
+	struct lab_component *resources = new_component(a, MONITOR ".Resources", version, "en-US");
+
+	lab_add_file(a, resources, "labmon.exe.mui", "$(runtime.system32)\\en-US\\",
+		     program(seed, resources, "labmon.exe.mui", 2000));
+	add_novelty(a, all, "Microsoft-Windows-Client-Features-Package", health_monitor(a, seed, version));
+	add_novelty(a, all, "Microsoft-Windows-Client-LanguagePack-Package", resources);
+	return all;
+}
+
+/* ---- on demand ---- */
+
+static struct lab_component *tools_core(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_component *c = new_component(a, "Lab-OpenTools-Core", version, "neutral");
+
+	lab_add_file(a, c, "opentool.exe", TOOLS_PATH, program(seed, c, "opentool.exe", 60000));
+	lab_add_file(a, c, "opentool.dll", TOOLS_PATH, program(seed, c, "opentool.dll", 90000));
+	lab_add_value(a, lab_add_key(a, c, HKLM "SOFTWARE\\Imglab\\OpenTools"), "Version", LAB_REG_SZ, version);
+	return c;
+}
+
+static struct lab_component *tools_server(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_component *c = new_component(a, "Lab-OpenTools-Server", version, "neutral");
+
+	lab_add_file(a, c, "opentoold.exe", TOOLS_PATH, program(seed, c, "opentoold.exe", 70000));
+	lab_add_file(a, c, "opentoold_config_default", TOOLS_PATH, lab_payload(seed, "opentoold config", 2295));
+	add_directory(a, c, "$(runtime.programData)\\Lab OpenTools\\");
+	add_service(a, c, (struct lab_service){
+		.name = "opentoold", .display = "Lab OpenTools Server", .description = "Serves open tools",
+		.image_path = "%ProgramFiles%\\Lab OpenTools\\opentoold.exe", .object_name = "LocalSystem",
+		.start = "demand", .type = "win32OwnProcess", .error_control = "normal" });
+	add_rule(a, c, (struct lab_firewall){
+		.internal_name = "OpenTools-Server-In-TCP", .name = "Lab OpenTools Server (TCP-In)",
+		.description = "Inbound rule of the open tools server", .group = "Lab OpenTools Server",
+		.binary = TOOLS_PATH "opentoold.exe", .direction = "In", .protocol = "6", .local_port = "2222",
+		.service = "opentoold" });
+	return c;
+}
+
+/* A child package with one deployment of one component. */
+static void add_tools_child(struct lab_arena *a, struct lab_package *root, const char *stem, struct lab_component *c)
+{
+	struct lab_identity id = lab_package_identity(lab_printf(a, "%s-Package", stem), root->id.version, "amd64",
+						      "neutral");
+	struct lab_package *child = lab_package_new(a, id, stem, "Feature Pack");
+	struct lab_component *d = new_component(a, lab_printf(a, "%s-Deployment", stem), root->id.version, "neutral");
+
+	d->deployment = true;
+	lab_add_dependency(a, d, &c->id);
+	lab_add_deployment(a, child, NULL, d);
+	g_ptr_array_add(child->components, c);
+	lab_add_child(a, root, child);
+}
+
+struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_identity id = lab_package_identity("Lab-OpenTools-FoD-Package", version, "amd64", "neutral");
+	struct lab_package *root = lab_package_new(a, id, "KB7777001", "OnDemand Pack");
+
+	root->display = "Lab OpenTools";
+	root->description = "Open tools, client and server, of the laboratory";
+	root->support = "http://imglab.invalid/kb/7777001";
+	root->capability = "Lab.OpenTools";
+	root->capability_version = "1.0";
+	add_tools_child(a, root, "Lab-OpenTools-Core", tools_core(a, seed, version));
+	add_tools_child(a, root, "Lab-OpenTools-Server", tools_server(a, seed, version));
+	return root;
+}
+
+/* ---- another build ---- */
+
+struct lab_component *lab_other_build(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_component *c = new_component(a, "Microsoft-Windows-TCPIP-Driver", version, "neutral");
+
+	lab_add_file(a, c, "tcpip.sys", "$(runtime.drivers)\\", program(seed, c, "tcpip.sys", 30000));
+	return c;
+}

@@ -1,0 +1,31 @@
+/**
+ * imglab/novelty: components that no base image has. Updates and features on
+ * demand bring them.
+ */
+#ifndef IMGLAB_NOVELTY_H
+#define IMGLAB_NOVELTY_H
+
+#include "model.h"
+
+/** A new component and the base package whose images get it. */
+struct lab_novelty {
+	const char *owner; /**< name of a base package */
+	struct lab_component *component;
+};
+
+/**
+ * What 9B brings that was not there: a service with registry values of every
+ * type, a directory, a second hard link, a firewall rule; and its resources.
+ *
+ * @param version  of the components
+ * @return struct lab_novelty, in the arena
+ */
+GPtrArray *lab_novelties(struct lab_arena *a, uint64_t seed, const char *version);
+
+/** The feature on demand: a root with two children, capability Lab.OpenTools 1.0, without parents yet. */
+struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const char *version);
+
+/** A component of another build: one driver. */
+struct lab_component *lab_other_build(struct lab_arena *a, uint64_t seed, const char *version);
+
+#endif

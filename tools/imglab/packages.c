@@ -1,0 +1,313 @@
+#include "packages.h"
+
+#include "msu.h"
+#include "novelty.h"
+
+#include <string.h>
+
+#define FOUNDATION "Microsoft-Windows-Foundation-Package"
+#define ENTERPRISE_G "Microsoft-Windows-EnterpriseGEdition"
+#define ENTERPRISE "Microsoft-Windows-EnterpriseEdition"
+
+#define BASE_VERSION "10.0.17763.1"
+/* Means: any servicing stack will do. */
+#define ANY_STACK "6.0.0.0"
+
+struct mill {
+	struct lab_arena *arena;
+	struct lab_world *world;
+	struct lab_pki *pki;
+	const struct lab_world_options *options;
+	const char *dir;
+};
+
+struct cumulative {
+	const char *kb;      /* number */
+	const char *version; /* of the package */
+	unsigned release;
+	const char *stack;   /* servicing stack it needs */
+	const char *type;
+};
+
+static const struct cumulative april = { "5001384", "17763.1911.1.7", LAB_4C, ANY_STACK, "Update" };
+static const struct cumulative september = { "5005568", "17763.2183.1.5", LAB_9B, "10.0.17763.2170", "Security Update" };
+static const struct cumulative october = { "5006672", "17763.2237.1.4", LAB_10B, "10.0.17763.2170", "Security Update" };
+
+/* ---- one child package for each base package of which something changes ---- */
+
+struct child {
+	struct mill *mill;
+	const struct cumulative *spec;
+	const struct lab_package *owner;
+	struct lab_package *package; /* NULL: nothing has changed yet */
+	unsigned *updates;           /* counted over all children */
+	GPtrArray *deployments;      /* struct lab_component, as in package->updates */
+	GPtrArray *features;         /* const char *, "" for the always installed; beside deployments */
+};
+
+static void open_child(struct child *c, guint number)
+{
+	struct lab_arena *a = c->mill->arena;
+	struct lab_identity id = lab_package_identity(lab_printf(a, "Package_%u_for_KB%s", number, c->spec->kb),
+						      c->spec->version, "amd64", "neutral");
+
+	c->package = lab_package_new(a, id, lab_printf(a, "KB%s", c->spec->kb), c->spec->type);
+	c->package->restart = "possible";
+	lab_add_parent(a, c->package, c->owner->id);
+}
+
+/* Deployments of cumulative updates have no readable names: 32 hex digits. */
+static struct lab_component *new_deployment(struct lab_arena *a, const char *label, const char *version)
+{
+	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, label, -1);
+	struct lab_component *d = lab_component_new(
+		a, lab_component_identity(lab_printf(a, "%.32s", hash), version, "amd64", "neutral"));
+
+	d->deployment = true;
+	return d;
+}
+
+/* The deployment that goes with a feature of the owner, or with none. */
+static struct lab_component *deployment_for(struct child *c, const char *feature)
+{
+	struct lab_arena *a = c->mill->arena;
+
+	for (guint i = 0; i < c->features->len; i++)
+		if (g_str_equal(c->features->pdata[i], feature))
+			return c->deployments->pdata[i];
+	const char *label = lab_printf(a, "%s %s %s", c->package->id.name, c->spec->version, feature);
+	struct lab_component *d = new_deployment(a, label, lab_release_version(c->mill->world, c->spec->release));
+	struct lab_update *u = lab_add_deployment(
+		a, c->package, lab_printf(a, "%s-%u_neutral", c->spec->kb, ++*c->updates), d);
+
+	if (*feature) {
+		u->applicable_parent = &c->owner->id;
+		u->applicable_update = feature;
+	}
+	g_ptr_array_add(c->deployments, d);
+	g_ptr_array_add(c->features, (gpointer)feature);
+	return d;
+}
+
+static void add_component(struct child *c, const struct lab_package *root, const struct lab_component *component,
+			  const char *feature)
+{
+	if (!c->package)
+		open_child(c, root->children->len + 1);
+	lab_add_dependency(c->mill->arena, deployment_for(c, feature ? feature : ""), &component->id);
+	g_ptr_array_add(c->package->components, (gpointer)component);
+}
+
+/* Families that have changed since RTM, in the version of the month in which they last did. */
+static void add_changed(struct child *c, const struct lab_package *root, size_t owner)
+{
+	struct lab_world *w = c->mill->world;
+
+	for (size_t i = 0; i < lab_world_count(w); i++) {
+		unsigned revision = lab_world_revision(w, i, c->spec->release);
+
+		if (lab_world_owner(w, i) != owner || lab_world_is_stack(w, i) || revision <= LAB_RTM)
+			continue;
+		add_component(c, root, lab_world_component(w, i, revision), lab_world_feature(w, i));
+	}
+}
+
+static void add_new(struct child *c, const struct lab_package *root, GPtrArray *novelties)
+{
+	for (guint i = 0; i < novelties->len; i++) {
+		const struct lab_novelty *n = novelties->pdata[i];
+
+		if (g_str_equal(n->owner, c->owner->id.name))
+			add_component(c, root, n->component, NULL);
+	}
+}
+
+/* Applies to any image of build 17763 that has one of these. */
+static void add_base_parents(struct mill *m, struct lab_package *p, const char *build_compare)
+{
+	static const char *const names[] = { ENTERPRISE_G, ENTERPRISE, FOUNDATION };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		lab_add_parent(m->arena, p, lab_package_identity(names[i], BASE_VERSION, "amd64", "neutral"))
+			->build_compare = build_compare;
+}
+
+static struct lab_package *new_rollup(struct mill *m, const struct cumulative *spec)
+{
+	struct lab_identity id = lab_package_identity("Package_for_RollupFix", spec->version, "amd64", "neutral");
+	struct lab_package *root = lab_package_new(m->arena, id, lab_printf(m->arena, "KB%s", spec->kb), spec->type);
+
+	root->description = lab_printf(m->arena, "Fix for KB%s", spec->kb);
+	root->display = "default";
+	root->company = "Imglab";
+	root->support = lab_printf(m->arena, "http://imglab.invalid/kb/%s", spec->kb);
+	root->restart = "possible";
+	root->deep = true;
+	root->stack_version = spec->stack;
+	return root;
+}
+
+static struct lab_package *make_cumulative(struct mill *m, const struct cumulative *spec)
+{
+	struct lab_package *root = new_rollup(m, spec);
+	GPtrArray *novelties = spec->release >= LAB_9B
+				       ? lab_novelties(m->arena, m->options->seed, lab_release_version(m->world, LAB_9B))
+				       : lab_array(m->arena);
+	unsigned updates = 0;
+
+	add_base_parents(m, root, "EQ");
+	for (size_t owner = 0; owner < lab_world_packages(m->world); owner++) {
+		struct child c = { .mill = m, .spec = spec, .owner = lab_world_package(m->world, owner), .updates = &updates,
+				   .deployments = lab_array(m->arena), .features = lab_array(m->arena) };
+
+		add_changed(&c, root, owner);
+		add_new(&c, root, novelties);
+		if (c.package)
+			lab_add_child(m->arena, root, c.package);
+	}
+	return root;
+}
+
+/* ---- the others ---- */
+
+/* A package whose one deployment installs these components. */
+static void add_flat(struct mill *m, struct lab_package *p, const char *update, GPtrArray *components, const char *version)
+{
+	g_autofree char *label = g_strdup_printf("%s %s", p->id.name, p->id.version);
+	struct lab_component *d = new_deployment(m->arena, label, version);
+
+	for (guint i = 0; i < components->len; i++) {
+		const struct lab_component *c = components->pdata[i];
+
+		lab_add_dependency(m->arena, d, &c->id);
+		g_ptr_array_add(p->components, (gpointer)c);
+	}
+	lab_add_deployment(m->arena, p, update, d);
+}
+
+static struct lab_package *make_stack(struct mill *m)
+{
+	struct lab_identity id = lab_package_identity("Package_for_ServicingStack_2170", "17763.2170.1.0", "amd64",
+						      "neutral");
+	struct lab_package *root = lab_package_new(m->arena, id, "KB5005112", "Security Update");
+	GPtrArray *components = lab_array(m->arena);
+
+	root->description = "Fix for KB5005112";
+	root->display = "default";
+	root->company = "Imglab";
+	root->support = "http://imglab.invalid/kb/5005112";
+	root->permanence = "permanent";
+	root->self_update = true;
+	root->stack_version = ANY_STACK;
+	lab_add_parent(m->arena, root, lab_package_identity(FOUNDATION, BASE_VERSION, "amd64", "neutral"));
+	for (size_t i = 0; i < lab_world_count(m->world); i++) {
+		unsigned revision = lab_world_revision(m->world, i, LAB_STACK);
+
+		if (lab_world_is_stack(m->world, i) && revision > LAB_RTM)
+			g_ptr_array_add(components, (gpointer)lab_world_component(m->world, i, revision));
+	}
+	add_flat(m, root, "5005112-1_neutral", components, lab_release_version(m->world, LAB_STACK));
+	return root;
+}
+
+static struct lab_package *make_on_demand(struct mill *m)
+{
+	struct lab_package *root = lab_open_tools(m->arena, m->options->seed, BASE_VERSION);
+
+	add_base_parents(m, root, "GE");
+	return root;
+}
+
+/* Right in all but the build of its parent. */
+static struct lab_package *make_other_build(struct mill *m)
+{
+	static const struct cumulative spec = { "5005565", "19041.1237.1.7", LAB_9B, ANY_STACK, "Security Update" };
+	struct lab_package *root = new_rollup(m, &spec);
+	GPtrArray *components = lab_array(m->arena);
+
+	lab_add_parent(m->arena, root, lab_package_identity(FOUNDATION, "10.0.19041.1", "amd64", "neutral"));
+	g_ptr_array_add(components, lab_other_build(m->arena, m->options->seed, "10.0.19041.1237"));
+	add_flat(m, root, "5005565-1_neutral", components, "10.0.19041.1237");
+	return root;
+}
+
+/* ---- writing ---- */
+
+static bool write_file(const struct mill *m, const char *name, GBytes *bytes, struct ib_error **err)
+{
+	g_autofree char *path = g_build_filename(m->dir, name, NULL);
+	gsize len;
+	const void *data = g_bytes_get_data(bytes, &len);
+
+	return ib_file_write(path, data, len, err);
+}
+
+struct delivery {
+	const char *file;    /* below the folder */
+	unsigned release;    /* its date */
+	enum lab_signer signer;
+	enum lab_flaw flaw;
+};
+
+static bool write_msu(const struct mill *m, const struct lab_package *root, const struct delivery *d,
+		      struct ib_error **err)
+{
+	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = d->signer,
+					  .when = lab_release_time(d->release), .flaw = d->flaw };
+	g_autofree char *name = g_strdup_printf("Windows10.0-%s-x64", root->identifier);
+	g_autoptr(GBytes) bytes = NULL;
+
+	return lab_msu(root, name, &how, &bytes, err) && write_file(m, d->file, bytes, err);
+}
+
+static bool write_on_demand(struct mill *m, struct ib_error **err)
+{
+	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = LAB_SIGNER_CATALOG,
+					  .when = lab_release_time(LAB_RTM), .on_demand = true };
+	g_autoptr(GBytes) bytes = NULL;
+
+	return lab_package_cabinet(make_on_demand(m), &how, &bytes, err) &&
+	       write_file(m, "Lab-OpenTools-FoD-Package~" LAB_TOKEN "~amd64~~.cab", bytes, err);
+}
+
+static bool write_september(struct mill *m, struct ib_error **err)
+{
+	static const struct delivery deliveries[] = {
+		{ "windows10.0-kb5005568-x64.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NONE },
+		{ "refused/windows10.0-kb5005568-x64-payload.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_PAYLOAD },
+		{ "refused/windows10.0-kb5005568-x64-manifest.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_MANIFEST },
+		{ "refused/windows10.0-kb5005568-x64-unsigned.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NO_CATALOG },
+		{ "refused/windows10.0-kb5005568-x64-unknown.msu", LAB_9B, LAB_SIGNER_UNKNOWN, LAB_FLAW_NONE },
+	};
+	const struct lab_package *root = make_cumulative(m, &september);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(deliveries); i++)
+		if (!write_msu(m, root, &deliveries[i], err))
+			return ib_while(err, "writing '%s'", deliveries[i].file);
+	return true;
+}
+
+static bool write_all(struct mill *m, struct ib_error **err)
+{
+	g_autofree char *refused = g_build_filename(m->dir, "refused", NULL);
+	const struct delivery stack = { .file = "windows10.0-kb5005112-x64.msu", .release = LAB_STACK };
+	const struct delivery first = { .file = "windows10.0-kb5001384-x64.msu", .release = LAB_4C };
+	const struct delivery last = { .file = "windows10.0-kb5006672-x64.msu", .release = LAB_10B };
+	const struct delivery other = { .file = "refused/windows10.0-kb5005565-x64.msu", .release = LAB_9B };
+
+	return ib_dir_make(refused, err) && write_msu(m, make_stack(m), &stack, err) &&
+	       write_msu(m, make_cumulative(m, &april), &first, err) && write_september(m, err) &&
+	       write_msu(m, make_cumulative(m, &october), &last, err) && write_on_demand(m, err) &&
+	       write_msu(m, make_other_build(m), &other, err);
+}
+
+bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
+{
+	struct mill m = { .arena = lab_arena_new(), .options = options, .dir = dir };
+	bool ok = lab_world_new(m.arena, options, &m.world, err) && lab_pki_new(options->seed, &m.pki, err) &&
+		  write_all(&m, err);
+
+	lab_pki_free(m.pki);
+	lab_arena_free(m.arena);
+	return ok;
+}
