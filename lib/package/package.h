@@ -179,6 +179,7 @@ struct ib_mum {
 	GPtrArray *updates;      /**< struct ib_update * */
 	GBytes *bytes;           /**< the file */
 	GBytes *catalog;         /**< the .cat that goes with it, or NULL */
+	GPtrArray *other;        /**< const char *: children of package nobody here handles, sorted, each once */
 	struct ib_xml *xml;
 };
 
