@@ -6,7 +6,6 @@
 #include <openssl/asn1t.h>
 #include <openssl/cms.h>
 #include <openssl/err.h>
-#include <openssl/ess.h>
 #include <openssl/ts.h>
 
 static const char *const stamping[] = { "1.3.6.1.5.5.7.3.8", NULL };
@@ -103,37 +102,71 @@ bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const ui
 
 /* ---- RFC 3161 ---- */
 
+/* ESSCertID and ESSCertIDv2 (RFC 5035) in one: version 1 never has an algorithm. */
+typedef struct {
+	X509_ALGOR *algorithm;
+	ASN1_OCTET_STRING *digest;
+	ASN1_TYPE *issuer;
+} CERT_ID;
+
+DEFINE_STACK_OF(CERT_ID)
+
+typedef struct {
+	STACK_OF(CERT_ID) *ids;
+	ASN1_TYPE *policies;
+} CERT_IDS;
+
+ASN1_SEQUENCE(CERT_ID) = {
+	ASN1_OPT(CERT_ID, algorithm, X509_ALGOR),
+	ASN1_SIMPLE(CERT_ID, digest, ASN1_OCTET_STRING),
+	ASN1_OPT(CERT_ID, issuer, ASN1_ANY),
+} static_ASN1_SEQUENCE_END(CERT_ID)
+
+ASN1_SEQUENCE(CERT_IDS) = {
+	ASN1_SEQUENCE_OF(CERT_IDS, ids, CERT_ID),
+	ASN1_OPT(CERT_IDS, policies, ASN1_ANY),
+} static_ASN1_SEQUENCE_END(CERT_IDS)
+
 static bool stamper_chain(const struct ib_stamp_request *r, X509 *cert, ib_x509_stack *others, int64_t time,
-			  char **ret_stamper, ib_x509_stack **ret_chain, struct ib_error **err)
+			  char **ret_stamper, struct ib_error **err)
 {
 	g_autofree char *what = g_strdup_printf("the time stamp of %s", r->what);
 	struct ib_chain_request chain = { .what = what, .cert = cert, .others = others, .anchors = r->anchors,
 					  .time = time, .stamped = true, .purposes = stamping };
 
-	if (!ib_chain_verify(&chain, ret_chain, err))
+	if (!ib_chain_verify(&chain, NULL, err))
 		return false;
 	if (ret_stamper)
 		*ret_stamper = ib_name_text(X509_get_subject_name(cert));
 	return true;
 }
 
-/* The token's signed attribute that pins the certificate it was signed with (RFC 5816). */
-static bool signing_certificate_matches(CMS_SignerInfo *si, ib_x509_stack *chain)
+/* Whether an ESS attribute, version 1 or 2, begins with the digest of the certificate. */
+static bool names_certificate(CMS_SignerInfo *si, int nid, const EVP_MD *by_default, X509 *cert)
 {
-	const ASN1_OBJECT *v1 = OBJ_nid2obj(NID_id_smime_aa_signingCertificate);
-	const ASN1_OBJECT *v2 = OBJ_nid2obj(NID_id_smime_aa_signingCertificateV2);
-	const ASN1_STRING *s1 = CMS_signed_get0_data_by_OBJ(si, v1, -3, V_ASN1_SEQUENCE);
-	const ASN1_STRING *s2 = CMS_signed_get0_data_by_OBJ(si, v2, -3, V_ASN1_SEQUENCE);
-	const unsigned char *p1 = s1 ? ASN1_STRING_get0_data(s1) : NULL;
-	const unsigned char *p2 = s2 ? ASN1_STRING_get0_data(s2) : NULL;
-	ESS_SIGNING_CERT *c1 = s1 ? d2i_ESS_SIGNING_CERT(NULL, &p1, ASN1_STRING_length(s1)) : NULL;
-	ESS_SIGNING_CERT_V2 *c2 = s2 ? d2i_ESS_SIGNING_CERT_V2(NULL, &p2, ASN1_STRING_length(s2)) : NULL;
-	bool ok = OSSL_ESS_check_signing_certs(c1, c2, chain, 1) > 0;
+	const ASN1_STRING *s = CMS_signed_get0_data_by_OBJ(si, OBJ_nid2obj(nid), -3, V_ASN1_SEQUENCE);
+	const unsigned char *p = s ? ASN1_STRING_get0_data(s) : NULL;
+	CERT_IDS *ids = s ? (CERT_IDS *)ASN1_item_d2i(NULL, &p, ASN1_STRING_length(s), ASN1_ITEM_rptr(CERT_IDS)) : NULL;
+	const CERT_ID *id = ids ? sk_CERT_ID_value(ids->ids, 0) : NULL;
+	const EVP_MD *md = id && id->algorithm ? ib_signature_digest(id->algorithm) : by_default;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	bool ok = id && md && X509_digest(cert, md, digest, &size) == 1 && ASN1_STRING_length(id->digest) == (int)size &&
+		  memcmp(ASN1_STRING_get0_data(id->digest), digest, size) == 0;
 
-	ESS_SIGNING_CERT_free(c1);
-	ESS_SIGNING_CERT_V2_free(c2);
-	ERR_clear_error();
+	ASN1_item_free((ASN1_VALUE *)ids, ASN1_ITEM_rptr(CERT_IDS));
 	return ok;
+}
+
+/*
+ * The token must pin the certificate it was signed with (RFC 3161 2.4.2, RFC 5816). Only the first
+ * identifier counts: Microsoft's tokens go on with one that is in no chain, which makes OpenSSL's
+ * own check refuse them.
+ */
+static bool signing_certificate_matches(CMS_SignerInfo *si, X509 *cert)
+{
+	return names_certificate(si, NID_id_smime_aa_signingCertificateV2, EVP_sha256(), cert) ||
+	       names_certificate(si, NID_id_smime_aa_signingCertificate, EVP_sha1(), cert);
 }
 
 /* Whether the token is over the signature's octets. */
@@ -174,7 +207,6 @@ static bool check_token_info(CMS_ContentInfo *cms, const struct ib_stamp_request
 static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, ib_x509_stack *others, int64_t *ret_time,
 			char **ret_stamper, struct ib_error **err)
 {
-	ib_auto_certs chain = NULL;
 	X509 *cert = NULL;
 
 	if (!check_token_info(cms, r, ret_time, err))
@@ -189,15 +221,11 @@ static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, 
 	CMS_SignerInfo_get0_algs(si, NULL, &cert, &digest, NULL);
 	if (!digest || !ib_signature_digest(digest))
 		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s uses a digest that is not accepted", r->what);
-	if (!r->anchors) /* the chain is judged later */
-		return true;
-	if (!stamper_chain(r, cert, others, *ret_time, ret_stamper, &chain, err))
-		return false;
-	if (signing_certificate_matches(si, chain))
-		return true;
-	if (ret_stamper)
-		g_clear_pointer(ret_stamper, g_free);
-	return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s does not name the certificate it was signed with", r->what);
+	if (!signing_certificate_matches(si, cert))
+		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s does not name the certificate it was signed with",
+				r->what);
+	/* Without anchors the chain is judged later. */
+	return !r->anchors || stamper_chain(r, cert, others, *ret_time, ret_stamper, err);
 }
 
 bool ib_token_verify(const struct ib_stamp_request *r, const uint8_t *token, size_t len, int64_t *ret_time,
@@ -243,7 +271,7 @@ bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t 
 		ok = (time && ib_time_read(t->value.asn1_string, ret_time)) ||
 		     ib_throw(err, IB_ERR_INPUT, "%s has no readable time", what);
 	}
-	ok = ok && stamper_chain(r, cert, r->others, *ret_time, ret_stamper, NULL, err);
+	ok = ok && stamper_chain(r, cert, r->others, *ret_time, ret_stamper, err);
 	PKCS7_SIGNER_INFO_free(si);
 	return ok;
 }
