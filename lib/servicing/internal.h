@@ -1,0 +1,401 @@
+/*
+ * servicing, private: the store's parts and what its files offer each other.
+ *
+ * An *effect* is one thing a component brings into the live system: a file at a
+ * path, a registry value, a service … Effects of two versions can be compared,
+ * applied, and taken away; whoever asks "who owns this?" compares effect ids.
+ */
+#ifndef IB_SERVICING_INTERNAL_H
+#define IB_SERVICING_INTERNAL_H
+
+#include "servicing/servicing.h"
+
+/* States of packages and updates (CBS servicing states chart). */
+#define STATE_ABSENT 0x00u
+#define STATE_STAGED 0x40u
+#define STATE_SUPERSEDED 0x50u
+#define STATE_INSTALL_PENDING 0x60u
+#define STATE_INSTALLED 0x70u
+#define STATE_PERMANENT 0x80u
+
+/* Bits of a component key's CF value, and of its f! values. */
+#define CF_MANIFESTS_PRESENT 0x4u
+#define CF_FILES_PRESENT 0x8u
+#define FILE_STAGE_MARK 0x1u
+
+/* Limits. A real manifest has at most 3 MB, a catalog 10 MB, a SOFTWARE hive 150 MB. */
+#define METADATA_LIMIT (64u << 20)
+#define HIVE_LIMIT (1024u << 20)
+
+#define PATH_CBS "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"
+#define PATH_WINNERS "Microsoft\\Windows\\CurrentVersion\\SideBySide\\Winners"
+#define PATH_NT "Microsoft\\Windows NT\\CurrentVersion"
+#define PATH_COMPONENTS "DerivedData\\Components"
+#define PATH_DEPLOYMENTS "CanonicalData\\Deployments"
+#define PATH_CATALOGS "CanonicalData\\Catalogs"
+#define DIR_WINSXS "Windows\\WinSxS"
+#define DIR_MANIFESTS "Windows\\WinSxS\\Manifests"
+#define DIR_CATALOGS "Windows\\WinSxS\\Catalogs"
+#define DIR_PACKAGES "Windows\\servicing\\Packages"
+#define DIR_CATROOT "Windows\\System32\\CatRoot\\{F750E6C3-38EE-11D1-85E5-00C04FC295EE}"
+#define DIR_TASKS "Windows\\System32\\Tasks"
+
+struct ib_model;
+
+struct ib_store {
+	struct ib_wim *wim; /* borrowed */
+	struct ib_image *image;
+	unsigned index;
+	uint64_t time;
+	struct ib_hive *hives[IB_HIVE_COUNT];
+	struct ib_store_info info;
+	char *arch, *edition, *product; /* behind info */
+	char *drive;                    /* of the installed system, "C:" */
+	unsigned control_set;           /* Select\Default */
+	GPtrArray *notes;               /* struct ib_note */
+	GHashTable *noted;              /* "id\nsubject\ntext" */
+	struct ib_model *model;         /* loaded on first use */
+	GPtrArray *packages;            /* struct ib_installed, on first use; dropped when the state changes */
+	GHashTable *mums;               /* folded package id -> struct ib_mum */
+	GHashTable *descriptors;        /* SDDL text -> GBytes */
+};
+
+/* ---- store.c ---- */
+
+/* Read version, stack and counts again after a change. */
+bool ib_svc_refresh(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- notes.c ---- */
+
+void ib_svc_notes_init(struct ib_store *s);
+/* Keep a note, once; id is a literal. */
+void ib_svc_note(struct ib_store *s, const char *id, const char *subject, const char *fmt, ...) IB_PRINTF(4, 5);
+/* A note for each element of a winner's manifest that nobody here carries out. */
+void ib_svc_note_elements(struct ib_store *s, const struct ib_manifest *m);
+
+/* ---- paths.c ---- */
+
+/* How macros become paths. */
+struct ib_macro_scope {
+	const char *image_arch;     /* amd64, arm64, x86 */
+	const char *component_arch; /* amd64, wow64, x86, msil …; NULL: the image's */
+	const char *drive;          /* "C:" */
+	const struct ib_manifest *manifest; /* for string tables; may be NULL */
+};
+/* A destination: relative to the image's root, '\' between names, checked for "..". Owned by the caller. */
+bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err) IB_MUST_CHECK;
+/* Macros in a text (registry value, command): paths with the drive. Owned by the caller. */
+bool ib_svc_expand(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The image path of a command line or service binary as Windows writes it; NULL when it names none. g_free. */
+char *ib_svc_command_path(const struct ib_store *s, const char *command);
+struct ib_macro_scope ib_svc_scope(const struct ib_store *s, const struct ib_manifest *m);
+
+/* ---- regpath.c ---- */
+
+/* A place in a hive. */
+struct ib_reg_place {
+	enum ib_hive_id hive;
+	char *path; /* below the hive's root */
+};
+void ib_svc_reg_place_clear(struct ib_reg_place *p);
+/* What decides where a registry path lies. */
+struct ib_reg_scope {
+	const char *image_arch;
+	const char *component_arch; /* NULL: the image's */
+	unsigned control_set;
+	bool drivers_hive;          /* DriverDatabase lies in a hive of its own */
+};
+/*
+ * Full registry path ("HKEY_LOCAL_MACHINE\…", "HKLM\…", "SOFTWARE\…") to hive and path.
+ * ret->path is NULL for what is not on disk or not in these hives (HARDWARE, SAM …).
+ */
+bool ib_svc_reg_path(const struct ib_reg_scope *scope, const char *text, struct ib_reg_place *ret,
+		     struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_reg_scope(struct ib_store *s, const char *component_arch, struct ib_reg_scope *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- regvalues.c ---- */
+
+/* Type and data of a manifest's registry value. macros: applied to texts. *ret_data: g_byte_array_unref. */
+bool ib_svc_value_data(const struct ib_registry_value *v, const struct ib_macro_scope *macros, uint32_t *ret_type,
+		       GByteArray **ret_data, struct ib_error **err) IB_MUST_CHECK;
+/* Write it to a key, as its operationHint and mutability say. */
+bool ib_svc_value_apply(struct ib_hive *hive, struct ib_key *key, const struct ib_registry_value *v,
+			const struct ib_macro_scope *macros, struct ib_error **err) IB_MUST_CHECK;
+/* "a","b" to strings (g_strfreev); IB_ERR_INPUT when a quote does not close. */
+bool ib_svc_multi_parse(const char *text, char ***ret, struct ib_error **err) IB_MUST_CHECK;
+/* Add or take away a string of a MULTI_SZ value; the value goes with its last string. */
+bool ib_svc_multi_add(struct ib_hive *hive, struct ib_key *key, const char *name, const char *text,
+		      struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_multi_drop(struct ib_hive *hive, struct ib_key *key, const char *name, const char *text, bool *ret_dropped,
+		       struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- services.c ---- */
+
+/* What a word of serviceData means in the registry. @return false for an unknown word */
+bool ib_svc_service_start(const char *word, uint32_t *ret, bool *ret_delayed);
+bool ib_svc_service_type(const char *word, uint32_t *ret);
+bool ib_svc_service_error(const char *word, uint32_t *ret);
+/* SERVICE_FAILURE_ACTIONS as the registry holds it; NULL when the node has none. g_byte_array_unref. */
+bool ib_svc_failure_actions(const struct ib_xml_node *failure, GByteArray **ret, struct ib_error **err) IB_MUST_CHECK;
+/* Write a service. old: the same service of the version replaced (a start type changed since stays), or NULL. */
+bool ib_svc_service_write(struct ib_store *s, const struct ib_manifest *m, const struct ib_service *sv,
+			  const struct ib_service *old, struct ib_error **err) IB_MUST_CHECK;
+/* Remove a service from all control sets; *ret_removed false when there was none. */
+bool ib_svc_service_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err) IB_MUST_CHECK;
+/* svchost group membership. */
+bool ib_svc_svchost_set(struct ib_store *s, const char *group, const char *service, bool on, bool *ret_changed,
+			struct ib_error **err) IB_MUST_CHECK;
+/* Calls fn for the root of each control set of SYSTEM. */
+bool ib_svc_control_sets(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- firewall.c, tasks.c, events.c ---- */
+
+bool ib_svc_firewall_write(struct ib_store *s, const struct ib_manifest *m, const struct ib_xml_node *rule,
+			   struct ib_error **err) IB_MUST_CHECK;
+/* Text of a rule's value; g_free. */
+bool ib_svc_firewall_text(const struct ib_macro_scope *macros, const struct ib_xml_node *rule, const char *version,
+			  char **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_firewall_remove(struct ib_store *s, const char *pattern, GPtrArray *lines, struct ib_error **err)
+	IB_MUST_CHECK;
+/* A task's path, "CMIT\UpdateAgent\Check"; g_free; NULL when it has no URI. */
+char *ib_svc_task_path(const struct ib_xml_node *task);
+bool ib_svc_task_write(struct ib_store *s, const struct ib_manifest *m, const struct ib_xml_node *task,
+		       struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_task_remove(struct ib_store *s, const char *path, bool *ret_removed, struct ib_error **err) IB_MUST_CHECK;
+/* Event providers and channels of a manifest's instrumentation: const struct ib_xml_node *. g_ptr_array_unref. */
+GPtrArray *ib_svc_event_nodes(const struct ib_manifest *m, const char *element);
+bool ib_svc_publisher_write(struct ib_store *s, const struct ib_manifest *m, const struct ib_xml_node *provider,
+			    struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_channel_remove(struct ib_store *s, const char *name, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- model.c ---- */
+
+struct ib_family;
+
+/* One version of a component in the store. */
+struct ib_component {
+	struct ib_identity id;
+	char *keyform;               /* long, lower case */
+	struct ib_family *family;    /* borrowed */
+	struct ib_manifest *manifest; /* on first use; NULL */
+	bool installed;              /* listed under Winners */
+	bool unreadable;             /* its manifest's compression cannot be read here */
+};
+struct ib_family {
+	char *keyform;
+	GPtrArray *components; /* struct ib_component *, owned, versions ascending */
+};
+struct ib_model {
+	GPtrArray *families;     /* struct ib_family *, owned, by key form */
+	GHashTable *by_keyform;  /* folded long key form -> struct ib_component */
+	GHashTable *by_family;   /* family key form -> struct ib_family */
+};
+bool ib_svc_model(struct ib_store *s, struct ib_model **ret, struct ib_error **err) IB_MUST_CHECK;
+void ib_svc_model_free(struct ib_model *m);
+/* By long key form without case, or NULL. */
+struct ib_component *ib_svc_component(const struct ib_model *m, const char *keyform);
+/* Put a component into the model (one that is there already is returned as it is). */
+struct ib_component *ib_svc_model_add(struct ib_model *m, const struct ib_identity *id);
+void ib_svc_model_drop(struct ib_model *m, struct ib_component *c);
+/* Highest installed version with the major.minor of `like`, or NULL. */
+struct ib_component *ib_svc_winner(const struct ib_family *f, const struct ib_version *like);
+/* All winners, by family: struct ib_component *. g_ptr_array_unref. */
+GPtrArray *ib_svc_winners(const struct ib_model *m);
+/* Its manifest, from the image; *ret NULL (and a note) when it cannot be read here. */
+bool ib_svc_manifest(struct ib_store *s, struct ib_component *c, const struct ib_manifest **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* Read a manifest without keeping it; *ret NULL when unreadable; else free with ib_manifest_free. */
+bool ib_svc_manifest_read(struct ib_store *s, struct ib_component *c, struct ib_manifest **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* Identity text ("Name, Culture=neutral, …") to an identity. @return false when it is not one */
+bool ib_svc_identity_parse(const char *text, size_t len, struct ib_identity *ret);
+
+/* ---- effects.c ---- */
+
+enum ib_effect_kind {
+	EFFECT_FILE, EFFECT_DIRECTORY, EFFECT_KEY, EFFECT_VALUE, EFFECT_SERVICE, EFFECT_SVCHOST, EFFECT_FIREWALL,
+	EFFECT_TASK, EFFECT_PUBLISHER, EFFECT_CHANNEL
+};
+struct ib_effect {
+	enum ib_effect_kind kind;
+	enum ib_hive_id hive; /* KEY, VALUE */
+	char *path;           /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
+	char *name;           /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL */
+	char *id;             /* equal for the same thing, whoever brings it */
+	const void *source;   /* struct ib_file, ib_directory, ib_registry_key, ib_registry_value, ib_service, XML node */
+};
+/* All effects of a manifest: struct ib_effect *, in the manifest's order. g_ptr_array_unref. */
+bool ib_svc_effects(struct ib_store *s, const struct ib_manifest *m, GPtrArray **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The id of a thing; owned by the caller (g_free). */
+char *ib_svc_effect_id(enum ib_effect_kind kind, enum ib_hive_id hive, const char *path, const char *name);
+/* An effect in words ("file 'x'"); owned by the caller (g_free). */
+char *ib_svc_effect_text(const struct ib_effect *e);
+/* Set of ids (GHashTable of the effects' own strings) of an effect list. g_hash_table_unref. */
+GHashTable *ib_svc_effect_set(const GPtrArray *effects);
+const char *ib_svc_hive_name(enum ib_hive_id id);
+
+/* ---- owners.c ---- */
+
+/* Who owns things: which winners bring them. */
+struct ib_owner_query {
+	GHashTable *ids;      /* effect ids asked for */
+	GHashTable *folders;  /* ids of DIRECTORY and KEY effects: whatever lies below counts too; may be NULL */
+	GHashTable *without;  /* struct ib_component *: winners that do not count; may be NULL */
+};
+/* id -> key form of the first owner (by family). Only ids that have one. g_hash_table_unref. */
+bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- storekeys.c: COMPONENTS ---- */
+
+struct ib_key *ib_svc_deployment_key(struct ib_hive *components, const char *short_form);
+struct ib_key *ib_svc_component_key(struct ib_hive *components, const char *keyform);
+/* References of a deployment with a prefix "p!", "s!", "i!": char *. g_ptr_array_unref. */
+GPtrArray *ib_svc_deployment_refs(const struct ib_key *deployment, const char *prefix);
+/* Short forms of the deployments a component belongs to: char *. g_ptr_array_unref. */
+GPtrArray *ib_svc_component_deployments(const struct ib_key *component);
+/* Set or take away a reference value. */
+bool ib_svc_ref_set(struct ib_hive *components, struct ib_key *deployment, const char *prefix, const char *package_id,
+		    const char *update, struct ib_error **err) IB_MUST_CHECK;
+void ib_svc_ref_drop(struct ib_hive *components, struct ib_key *deployment, const char *prefix, const char *ref);
+/* Create or complete the keys of a deployment, a component, a catalog. */
+bool ib_svc_deployment_make(struct ib_hive *components, const struct ib_manifest *m, const char *thumbprint,
+			    struct ib_key **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest *m, bool payload, struct ib_error **err)
+	IB_MUST_CHECK;
+bool ib_svc_component_link(struct ib_hive *components, const char *keyform, const char *deployment,
+			   struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_catalog_link(struct ib_hive *components, const char *thumbprint, const char *deployment,
+			 struct ib_error **err) IB_MUST_CHECK;
+/* Caches that the stack rebuilds: VersionedIndex, ApplicabilityEvaluationCache. */
+bool ib_svc_drop_caches(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- winners.c ---- */
+
+/* Write Winners\<family> from the model (all versions installed, winner per major.minor), or remove it. */
+bool ib_svc_winners_write(struct ib_store *s, const struct ib_family *f, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- cbs.c ---- */
+
+/* What to write for a package. */
+struct ib_package_state {
+	const struct ib_mum *mum;
+	uint32_t state;
+	const char *owner;   /* package id of who brings it; its own for a root */
+	const char *location; /* InstallLocation */
+	bool hidden;
+};
+bool ib_svc_package_write(struct ib_store *s, const struct ib_package_state *p, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_package_key(struct ib_store *s, const char *package_id, bool make, struct ib_key **ret,
+			struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_update_state(struct ib_store *s, const char *package_id, const char *update, uint32_t state,
+			 struct ib_error **err) IB_MUST_CHECK;
+/* Older versions of the package's family become superseded; PackageIndex follows. */
+bool ib_svc_supersede(struct ib_store *s, const struct ib_mum *mum, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_package_remove(struct ib_store *s, const char *package_id, struct ib_error **err) IB_MUST_CHECK;
+/* Forget the list of packages: the state changed. */
+void ib_svc_packages_changed(struct ib_store *s);
+/* The .mum of an installed package; *ret NULL when the image does not have it. Borrowed. */
+bool ib_svc_mum(struct ib_store *s, const char *package_id, const struct ib_mum **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* Split a package id; ret owned (g_strfreev), 5 parts. NULL when it is not one. */
+char **ib_svc_package_parts(const char *package_id);
+/* The id with its version left out: "name~token~arch~lang~"; g_free. */
+char *ib_svc_package_family(const char *package_id);
+
+/* ---- applicability.c ---- */
+
+/* Whether a found version satisfies a wanted one under the parent's comparisons. */
+bool ib_svc_version_matches(const struct ib_parent *parent, const struct ib_version *wanted,
+			    const struct ib_version *found);
+/* Whether a parent element is satisfied by the packages in the image or in `also` (const struct ib_mum *, may be NULL). */
+bool ib_svc_parent_met(const GPtrArray *installed, const GPtrArray *also, const struct ib_parent *parent);
+bool ib_svc_mum_applies(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *also, bool *ret,
+			struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- plan.c ---- */
+
+struct ib_plan_update {
+	const struct ib_update *update;
+	uint32_t state;
+};
+struct ib_plan_package {
+	const struct ib_mum *mum;
+	char *owner;
+	bool hidden;
+	uint32_t state;
+	GArray *updates; /* struct ib_plan_update */
+};
+/* A deployment as one update of one package brings it. */
+struct ib_plan_deployment {
+	const struct ib_plan_package *package;
+	const char *update;
+	const struct ib_manifest *manifest; /* of the package, or of the store */
+	char *short_form;
+	bool install;      /* else only staged */
+};
+/* A component (deployments are components too). */
+struct ib_plan_component {
+	const struct ib_manifest *manifest;
+	bool install;
+	bool stored;             /* the store has it already */
+	GPtrArray *deployments;  /* char *: short forms of those that bring it, sorted */
+};
+/* A family whose winner changes. */
+struct ib_plan_winner {
+	const struct ib_manifest *now;  /* NULL: goes without successor */
+	struct ib_component *before;    /* NULL: a new family */
+};
+struct ib_plan_install {
+	GPtrArray *packages;    /* struct ib_plan_package, the root first */
+	GPtrArray *deployments; /* struct ib_plan_deployment */
+	GPtrArray *components;  /* struct ib_plan_component, by key form */
+	GArray *winners;        /* struct ib_plan_winner, by key form of `now` */
+	GHashTable *by_keyform; /* folded -> struct ib_plan_component */
+};
+bool ib_svc_plan(struct ib_store *s, const struct ib_package *p, struct ib_plan_install *plan, struct ib_error **err)
+	IB_MUST_CHECK;
+void ib_svc_plan_clear(struct ib_plan_install *plan);
+/* Count what a change of winners means into the summary. */
+bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_install_summary *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- stage.c: files of the store ---- */
+
+/* A descriptor for a new file in a folder of the store: as its siblings have; borrowed, may be NULL. */
+GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder);
+/* Parsed SDDL, cached; borrowed. text NULL gives NULL. */
+bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+/* Put bytes at a path, making the folder. */
+bool ib_svc_put_bytes(struct ib_store *s, const char *path, GBytes *bytes, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct ib_error **err) IB_MUST_CHECK;
+/* Remove a path when it is there. */
+bool ib_svc_remove_path(struct ib_store *s, const char *path, bool *ret_removed, struct ib_error **err) IB_MUST_CHECK;
+/* Remove a folder, and its parents up to `stop`, as long as they are empty. */
+bool ib_svc_remove_empty(struct ib_store *s, const char *folder, const char *stop, struct ib_error **err) IB_MUST_CHECK;
+/* Components of the plan into WinSxS: payload (streamed from p), manifests, catalogs, COMPONENTS keys. */
+bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan, uint64_t *ret_bytes,
+		  struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- project.c ---- */
+
+/*
+ * Carry out changes of winners (struct ib_plan_winner): all new ones are projected, then what old ones had and
+ * nobody has any more goes. The model's `installed` marks and Winners are already as they shall be.
+ */
+bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install_summary *sum, struct ib_error **err)
+	IB_MUST_CHECK;
+/* Take one thing away; *ret_removed false when it was not there. */
+bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- install.c ---- */
+
+/* Mark components installed or not as their deployments' i! values say; collects changed winners. */
+bool ib_svc_reconcile(struct ib_store *s, GPtrArray *components, GArray *winners, struct ib_error **err) IB_MUST_CHECK;
+
+#endif

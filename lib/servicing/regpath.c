@@ -1,0 +1,191 @@
+/* Registry paths: which hive, and where in it. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+void ib_svc_reg_place_clear(struct ib_reg_place *p)
+{
+	g_clear_pointer(&p->path, g_free);
+}
+
+const char *ib_svc_hive_name(enum ib_hive_id id)
+{
+	static const char *const names[IB_HIVE_COUNT] = { "SOFTWARE", "SYSTEM", "COMPONENTS", "DRIVERS", "DEFAULT", "USER" };
+
+	return names[id];
+}
+
+/* Roots of full paths; longest first where one begins another. */
+static const struct {
+	const char *root, *path;
+	enum ib_hive_id hive;
+} roots[] = {
+	{ "HKEY_LOCAL_MACHINE\\SOFTWARE", "", IB_HIVE_SOFTWARE },
+	{ "HKLM\\SOFTWARE", "", IB_HIVE_SOFTWARE },
+	{ "SOFTWARE", "", IB_HIVE_SOFTWARE },
+	{ "HKEY_LOCAL_MACHINE\\SYSTEM", "", IB_HIVE_SYSTEM },
+	{ "HKLM\\SYSTEM", "", IB_HIVE_SYSTEM },
+	{ "SYSTEM", "", IB_HIVE_SYSTEM },
+	{ "HKEY_LOCAL_MACHINE\\COMPONENTS", "", IB_HIVE_COMPONENTS },
+	{ "HKLM\\COMPONENTS", "", IB_HIVE_COMPONENTS },
+	{ "COMPONENTS", "", IB_HIVE_COMPONENTS },
+	{ "HKEY_LOCAL_MACHINE\\DRIVERS", "", IB_HIVE_DRIVERS },
+	{ "HKLM\\DRIVERS", "", IB_HIVE_DRIVERS },
+	{ "DRIVERS", "", IB_HIVE_DRIVERS },
+	{ "HKEY_CLASSES_ROOT", "Classes", IB_HIVE_SOFTWARE },
+	{ "HKCR", "Classes", IB_HIVE_SOFTWARE },
+	{ "HKEY_USERS\\.DEFAULT", "", IB_HIVE_DEFAULT },
+	{ "HKEY_USERS\\S-1-5-18", "", IB_HIVE_DEFAULT },
+	{ "HKU\\.DEFAULT", "", IB_HIVE_DEFAULT },
+	{ "DEFAULT", "", IB_HIVE_DEFAULT },
+	{ "HKEY_CURRENT_USER", "", IB_HIVE_USER },
+	{ "HKCU", "", IB_HIVE_USER },
+	{ "USER", "", IB_HIVE_USER },
+	{ "NTUSER", "", IB_HIVE_USER },
+};
+
+/* Roots that exist, but not in these files. */
+static const char *const elsewhere[] = {
+	"HKEY_LOCAL_MACHINE\\HARDWARE", "HKEY_LOCAL_MACHINE\\SAM", "HKEY_LOCAL_MACHINE\\SECURITY",
+	"HKEY_LOCAL_MACHINE\\BCD00000000", "HKEY_USERS", "HKEY_PERFORMANCE_DATA", "HKEY_CURRENT_CONFIG",
+};
+
+/* Subkeys of Classes that have a 32-bit twin (Microsoft: registry keys affected by WOW64). */
+static const char *const split_classes[] = { "CLSID", "DirectShow", "Interface", "Media Type", "MediaFoundation" };
+
+/* Keys of SOFTWARE that 32- and 64-bit programs share (same source). */
+static const char *const shared[] = {
+	"Wow6432Node", "Policies", "RegisteredApplications", "Clients", "Microsoft\\COM3", "Microsoft\\EventSystem",
+	"Microsoft\\OLE", "Microsoft\\RPC", "Microsoft\\Cryptography\\Calais\\Current", "Microsoft\\Cryptography\\Calais\\Readers",
+	"Microsoft\\Cryptography\\Services", "Microsoft\\CTF\\SystemShared", "Microsoft\\CTF\\TIP", "Microsoft\\DFS",
+	"Microsoft\\Driver Signing", "Microsoft\\Non-Driver Signing", "Microsoft\\EnterpriseCertificates", "Microsoft\\MSMQ",
+	"Microsoft\\Notepad\\DefaultFonts", "Microsoft\\Shared Tools\\MSInfo", "Microsoft\\SystemCertificates",
+	"Microsoft\\TermServLicensing", "Microsoft\\Transaction Server",
+	"Microsoft\\Windows\\CurrentVersion\\Control Panel\\Cursors\\Schemes",
+	"Microsoft\\Windows\\CurrentVersion\\Explorer\\AutoplayHandlers",
+	"Microsoft\\Windows\\CurrentVersion\\Explorer\\DriveIcons", "Microsoft\\Windows\\CurrentVersion\\Explorer\\KindMap",
+	"Microsoft\\Windows\\CurrentVersion\\Group Policy", "Microsoft\\Windows\\CurrentVersion\\Policies",
+	"Microsoft\\Windows\\CurrentVersion\\PreviewHandlers", "Microsoft\\Windows\\CurrentVersion\\Setup",
+	"Microsoft\\Windows\\CurrentVersion\\Telephony\\Locations", "Microsoft\\Windows NT\\CurrentVersion\\Console",
+	"Microsoft\\Windows NT\\CurrentVersion\\FontDpi", "Microsoft\\Windows NT\\CurrentVersion\\FontLink",
+	"Microsoft\\Windows NT\\CurrentVersion\\FontMapper", "Microsoft\\Windows NT\\CurrentVersion\\Fonts",
+	"Microsoft\\Windows NT\\CurrentVersion\\FontSubstitutes", "Microsoft\\Windows NT\\CurrentVersion\\Gre_Initialize",
+	"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options",
+	"Microsoft\\Windows NT\\CurrentVersion\\LanguagePack", "Microsoft\\Windows NT\\CurrentVersion\\NetworkCards",
+	"Microsoft\\Windows NT\\CurrentVersion\\Perflib", "Microsoft\\Windows NT\\CurrentVersion\\Ports",
+	"Microsoft\\Windows NT\\CurrentVersion\\Print", "Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
+	"Microsoft\\Windows NT\\CurrentVersion\\Time Zones",
+};
+
+/* Whether path is key or lies below it; *rest is what follows. */
+static bool is_below(const char *path, const char *key, const char **rest)
+{
+	size_t len = strlen(key);
+
+	if (g_ascii_strncasecmp(path, key, len) || (path[len] && path[len] != '\\'))
+		return false;
+	if (rest)
+		*rest = path + len + (path[len] == '\\');
+	return true;
+}
+
+static char *join(const char *a, const char *b)
+{
+	return *a && *b ? g_strconcat(a, "\\", b, NULL) : g_strdup(*a ? a : b);
+}
+
+static bool is_32_on_64(const struct ib_reg_scope *scope)
+{
+	const char *arch = scope->component_arch;
+
+	return arch && g_ascii_strcasecmp(scope->image_arch, "x86") &&
+	       (!g_ascii_strcasecmp(arch, "wow64") || !g_ascii_strcasecmp(arch, "x86"));
+}
+
+/* Where a 32-bit component's SOFTWARE path really lies. */
+static char *redirect(const char *path)
+{
+	const char *rest;
+
+	if (is_below(path, "Classes", &rest)) {
+		for (size_t i = 0; i < G_N_ELEMENTS(split_classes); i++)
+			if (is_below(rest, split_classes[i], NULL))
+				return join("Classes\\Wow6432Node", rest);
+		return g_strdup(path);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(shared); i++)
+		if (is_below(path, shared[i], NULL))
+			return g_strdup(path);
+	return join("Wow6432Node", path);
+}
+
+/* CurrentControlSet is a link made at boot; DriverDatabase may have a hive of its own. */
+static char *system_path(const struct ib_reg_scope *scope, const char *path, enum ib_hive_id *hive)
+{
+	const char *rest;
+
+	if (is_below(path, "CurrentControlSet", &rest)) {
+		g_autofree char *set = g_strdup_printf("ControlSet%03u", scope->control_set);
+		return join(set, rest);
+	}
+	if (scope->drivers_hive && is_below(path, "DriverDatabase", NULL))
+		*hive = IB_HIVE_DRIVERS;
+	return g_strdup(path);
+}
+
+/* One separator between names, none at the ends. */
+static char *clean(const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "\\", -1);
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	for (char **p = parts; *p; p++) {
+		if (!**p)
+			continue;
+		if (out->len)
+			g_string_append_c(out, '\\');
+		g_string_append(out, *p);
+	}
+	return g_strdup(out->str);
+}
+
+bool ib_svc_reg_path(const struct ib_reg_scope *scope, const char *text, struct ib_reg_place *ret, struct ib_error **err)
+{
+	g_autofree char *path = clean(text);
+	const char *rest;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
+		if (!is_below(path, roots[i].root, &rest))
+			continue;
+		g_autofree char *below = join(roots[i].path, rest);
+		ret->hive = roots[i].hive;
+		if (ret->hive == IB_HIVE_SOFTWARE && is_32_on_64(scope))
+			ret->path = redirect(below);
+		else if (ret->hive == IB_HIVE_SYSTEM)
+			ret->path = system_path(scope, below, &ret->hive);
+		else
+			ret->path = g_steal_pointer(&below);
+		return true;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(elsewhere); i++)
+		if (is_below(path, elsewhere[i], NULL)) {
+			ret->path = NULL;
+			return true;
+		}
+	return ib_throw(err, IB_ERR_INPUT, "the registry path '%s' begins with no known root", text);
+}
+
+bool ib_svc_reg_scope(struct ib_store *s, const char *component_arch, struct ib_reg_scope *ret, struct ib_error **err)
+{
+	struct ib_hive *system;
+
+	if (!ib_store_hive(s, IB_HIVE_SYSTEM, &system, err))
+		return false;
+	struct ib_key *db = ib_key_find(ib_hive_root(system), "DriverDatabase");
+	*ret = (struct ib_reg_scope){
+		.image_arch = s->arch, .component_arch = component_arch, .control_set = s->control_set,
+		.drivers_hive = (!db || !ib_key_count(db)) &&
+				ib_image_find(s->image, "Windows\\System32\\config\\DRIVERS"),
+	};
+	return true;
+}
