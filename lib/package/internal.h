@@ -107,6 +107,15 @@ const char *package_base_name(const char *name);
 /** Whether a name ends so, without case. */
 bool package_has_suffix(const char *name, const char *suffix);
 
+/** A file that a member may be. */
+struct payload {
+	const struct ib_manifest *manifest;
+	const struct ib_file *file;
+};
+
+/** Fill p->payload from the manifests; refuses members that are differentials. */
+bool package_index_payload(struct ib_package *p, struct ib_error **err) IB_MUST_CHECK;
+
 /** An opened package. */
 struct ib_package {
 	struct container container;
@@ -120,7 +129,8 @@ struct ib_package {
 	GHashTable *manifest_index; /* folded key form -> struct ib_manifest * */
 	GPtrArray *unread;          /* char *, owned */
 	GPtrArray *members;         /* struct ib_package_member *, owned */
-	GHashTable *compressed;     /* folded key form -> GBytes *: unread manifests, raw */
+	GHashTable *compressed;     /* folded file name -> GBytes *: unread manifests, raw */
+	GHashTable *payload;        /* folded "<key form>\<file>" -> struct payload * */
 };
 
 #endif

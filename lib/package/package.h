@@ -233,6 +233,7 @@ struct ib_package_trust {
 	char *time;         /**< ISO 8601 time the signature was judged at */
 	unsigned catalogs;  /**< catalogs verified */
 	unsigned members;   /**< mums and manifests found in them */
+	unsigned unchecked; /**< manifests that could not be read, so not checked: ib_package_unread() */
 };
 /** Free what is inside. */
 void ib_package_trust_clear(struct ib_package_trust *t);
