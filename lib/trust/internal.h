@@ -5,6 +5,9 @@
 #include "trust/trust.h"
 
 #include <openssl/asn1.h>
+#include <openssl/pem.h> /* before cms.h, which declares its PEM functions only then */
+
+#include <openssl/cms.h>
 #include <openssl/evp.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
@@ -92,5 +95,24 @@ bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t 
 bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const uint8_t *content, size_t len,
 			   const ASN1_OBJECT *type, const char *what, X509 **ret_cert, struct ib_error **err)
 	IB_MUST_CHECK;
+
+/* ---- keys ---- */
+
+struct ib_key {
+	EVP_PKEY *pkey;
+	ib_x509_stack *certs; /* signer's first */
+	void *engine;         /* of pkcs11.c, or NULL */
+	char *name;           /* file or URI without secrets, for messages */
+};
+
+/* Call the source's callback; an error when there is none. @param ret wipe with ib_secret_free() */
+bool ib_secret_ask(const struct ib_key_source *source, const char *what, char **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+void ib_secret_free(char **secret);
+
+/* A key in a token. @param ret_engine keeps the token open; ib_pkcs11_close() */
+bool ib_pkcs11_load(const struct ib_key_source *source, const char *name, EVP_PKEY **ret, void **ret_engine,
+		    struct ib_error **err) IB_MUST_CHECK;
+void ib_pkcs11_close(void *engine);
 
 #endif
