@@ -81,8 +81,8 @@ void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len)
 /* SPC_INDIRECT_DATA of a flat file: what it is, and its digest once more. */
 static GByteArray *indirect_data(const void *digest, size_t size)
 {
-	GByteArray *what = lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_FLAT_FILE),
-				   lab_der(LAB_DER_EXPLICIT + 2, lab_der_bytes(LAB_DER_CONTEXT + 0, "", 0), NULL), NULL);
+	GByteArray *link = lab_der(LAB_DER_EXPLICIT + 2, lab_der_bytes(LAB_DER_CONTEXT + 0, "", 0), NULL);
+	GByteArray *what = lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_FLAT_FILE), link, NULL);
 	GByteArray *info = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
 				   lab_der_bytes(LAB_DER_OCTETS, digest, size), NULL);
 
@@ -116,8 +116,9 @@ static GByteArray *name_value(const char *name, const char *value)
 	g_autofree uint8_t *ended = g_malloc0(bytes + 2);
 
 	memcpy(ended, wide, bytes);
-	g_autoptr(GByteArray) pair = lab_der(LAB_DER_SEQUENCE, lab_der_bmp(LAB_DER_BMPSTRING, name),
-					     lab_der_uint(0x10001), lab_der_bytes(LAB_DER_OCTETS, ended, bytes + 2), NULL);
+	g_autoptr(GByteArray) pair =
+		lab_der(LAB_DER_SEQUENCE, lab_der_bmp(LAB_DER_BMPSTRING, name), lab_der_uint(0x10001),
+			lab_der_bytes(LAB_DER_OCTETS, ended, bytes + 2), NULL);
 	return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_NAME_VALUE),
 		       lab_der_bytes(LAB_DER_OCTETS, pair->data, pair->len), NULL);
 }
@@ -183,7 +184,8 @@ static GByteArray *signed_attributes(const struct signed_data *sd)
 {
 	uint8_t digest[IB_SHA256_SIZE];
 
-	ib_digest_bytes(IB_DIGEST_SHA256, sd->content->data + sd->digest_from, sd->content->len - sd->digest_from, digest);
+	ib_digest_bytes(IB_DIGEST_SHA256, sd->content->data + sd->digest_from, sd->content->len - sd->digest_from,
+			digest);
 	g_ptr_array_add(sd->attributes, lab_der_attribute(OID_CONTENT_TYPE, lab_der_oid(sd->content_type)));
 	g_ptr_array_add(sd->attributes, lab_der_attribute(OID_MESSAGE_DIGEST,
 							  lab_der_bytes(LAB_DER_OCTETS, digest, sizeof(digest))));
@@ -238,7 +240,8 @@ static GByteArray *stamp_info(const struct lab_pki *pki, GBytes *signature, int6
 	ib_digest_bytes(IB_DIGEST_SHA256, data, size, digest);
 	GByteArray *imprint = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
 				      lab_der_bytes(LAB_DER_OCTETS, digest, sizeof(digest)), NULL);
-	GByteArray *name = lab_der(LAB_DER_EXPLICIT + 0, lab_der(LAB_DER_EXPLICIT + 4, lab_der_raw(subject), NULL), NULL);
+	GByteArray *directory = lab_der(LAB_DER_EXPLICIT + 4, lab_der_raw(subject), NULL);
+	GByteArray *name = lab_der(LAB_DER_EXPLICIT + 0, directory, NULL);
 	return lab_der(LAB_DER_SEQUENCE, lab_der_uint(1), lab_der_oid(OID_TSA_POLICY), imprint,
 		       lab_der_uint(ib_be32(digest)), lab_der_time(LAB_DER_GENTIME, when), name, NULL);
 }
@@ -281,14 +284,12 @@ static GByteArray *stamp_attribute(const struct lab_pki *pki, GBytes *signature,
 
 static GByteArray *opus_info(void)
 {
-	static const char link[] = "http://imglab.invalid/";
+	static const char address[] = "http://imglab.invalid/";
+	GByteArray *name = lab_der(LAB_DER_EXPLICIT + 0, lab_der_bmp(LAB_DER_CONTEXT + 0, "Imglab"), NULL);
+	GByteArray *more = lab_der(LAB_DER_EXPLICIT + 1,
+				   lab_der_bytes(LAB_DER_CONTEXT + 0, address, sizeof(address) - 1), NULL);
 
-	return lab_der_attribute(OID_OPUS_INFO,
-				 lab_der(LAB_DER_SEQUENCE,
-					 lab_der(LAB_DER_EXPLICIT + 0, lab_der_bmp(LAB_DER_CONTEXT + 0, "Imglab"), NULL),
-					 lab_der(LAB_DER_EXPLICIT + 1,
-						 lab_der_bytes(LAB_DER_CONTEXT + 0, link, sizeof(link) - 1), NULL),
-					 NULL));
+	return lab_der_attribute(OID_OPUS_INFO, lab_der(LAB_DER_SEQUENCE, name, more, NULL));
 }
 
 bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,

@@ -215,7 +215,8 @@ static bool scan_cabinet(const struct lab_shipping *how, GBytes **ret, struct ib
 {
 	lab_auto_cab cab = lab_cab_new(true, how->when);
 
-	lab_cab_add_text(cab, "package.xml", "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<OfflineSyncPackage />\r\n");
+	lab_cab_add_text(cab, "package.xml",
+			 "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<OfflineSyncPackage />\r\n");
 	return lab_cab_build(cab, 0, ret, err);
 }
 

@@ -90,9 +90,9 @@ static struct lab_component *health_monitor(struct lab_arena *a, uint64_t seed, 
 		.privileges = "SeChangeNotifyPrivilege,SeCreateGlobalPrivilege", .restart_ms = 60000 });
 	add_rule(a, c, (struct lab_firewall){
 		.internal_name = "LabHealthMonitor-In-TCP", .name = "Lab Health Monitor (TCP-In)",
-		.description = "Health queries", .group = "Lab Health Monitor", .binary = "$(runtime.system32)\\labmon.exe",
-		.direction = "In", .protocol = "6", .local_port = "8539", .profile = "Domain",
-		.service = "LabHealthMonitor" });
+		.description = "Health queries", .group = "Lab Health Monitor",
+		.binary = "$(runtime.system32)\\labmon.exe", .direction = "In", .protocol = "6", .local_port = "8539",
+		.profile = "Domain", .service = "LabHealthMonitor" });
 	add_values(a, c);
 	return c;
 }

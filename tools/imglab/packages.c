@@ -1,5 +1,6 @@
 #include "packages.h"
 
+#include "content_internal.h"
 #include "msu.h"
 #include "novelty.h"
 
@@ -12,6 +13,7 @@
 #define BASE_VERSION "10.0.17763.1"
 /* Means: any servicing stack will do. */
 #define ANY_STACK "6.0.0.0"
+#define STACK_2170 "10.0.17763.2170"
 
 struct mill {
 	struct lab_arena *arena;
@@ -30,20 +32,32 @@ struct cumulative {
 };
 
 static const struct cumulative april = { "5001384", "17763.1911.1.7", LAB_4C, ANY_STACK, "Update" };
-static const struct cumulative september = { "5005568", "17763.2183.1.5", LAB_9B, "10.0.17763.2170", "Security Update" };
-static const struct cumulative october = { "5006672", "17763.2237.1.4", LAB_10B, "10.0.17763.2170", "Security Update" };
+static const struct cumulative september = { "5005568", "17763.2183.1.5", LAB_9B, STACK_2170, "Security Update" };
+static const struct cumulative october = { "5006672", "17763.2237.1.4", LAB_10B, STACK_2170, "Security Update" };
 
 /* ---- one child package for each base package of which something changes ---- */
 
 struct child {
 	struct mill *mill;
 	const struct cumulative *spec;
-	const struct lab_package *owner;
+	struct lab_identity owner;   /* a base package; its content is not made: it would take much memory */
 	struct lab_package *package; /* NULL: nothing has changed yet */
 	unsigned *updates;           /* counted over all children */
 	GPtrArray *deployments;      /* struct lab_component, as in package->updates */
 	GPtrArray *features;         /* const char *, "" for the always installed; beside deployments */
 };
+
+/* In the arena: updates refer to the owner's identity. */
+static struct child *new_child(struct mill *m, const struct cumulative *spec, size_t owner)
+{
+	const struct lab_package_row *row = &lab_package_rows[owner];
+	struct child *c = lab_alloc(m->arena, sizeof(*c));
+
+	*c = (struct child){ .mill = m, .spec = spec, .deployments = lab_array(m->arena),
+			     .owner = lab_package_identity(row->name, BASE_VERSION, "amd64", row->culture),
+			     .features = lab_array(m->arena) };
+	return c;
+}
 
 static void open_child(struct child *c, guint number)
 {
@@ -53,7 +67,7 @@ static void open_child(struct child *c, guint number)
 
 	c->package = lab_package_new(a, id, lab_printf(a, "KB%s", c->spec->kb), c->spec->type);
 	c->package->restart = "possible";
-	lab_add_parent(a, c->package, c->owner->id);
+	lab_add_parent(a, c->package, c->owner);
 }
 
 /* Deployments of cumulative updates have no readable names: 32 hex digits. */
@@ -81,7 +95,7 @@ static struct lab_component *deployment_for(struct child *c, const char *feature
 		a, c->package, lab_printf(a, "%s-%u_neutral", c->spec->kb, ++*c->updates), d);
 
 	if (*feature) {
-		u->applicable_parent = &c->owner->id;
+		u->applicable_parent = &c->owner;
 		u->applicable_update = feature;
 	}
 	g_ptr_array_add(c->deployments, d);
@@ -117,7 +131,7 @@ static void add_new(struct child *c, const struct lab_package *root, GPtrArray *
 	for (guint i = 0; i < novelties->len; i++) {
 		const struct lab_novelty *n = novelties->pdata[i];
 
-		if (g_str_equal(n->owner, c->owner->id.name))
+		if (g_str_equal(n->owner, c->owner.name))
 			add_component(c, root, n->component, NULL);
 	}
 }
@@ -150,20 +164,20 @@ static struct lab_package *new_rollup(struct mill *m, const struct cumulative *s
 static struct lab_package *make_cumulative(struct mill *m, const struct cumulative *spec)
 {
 	struct lab_package *root = new_rollup(m, spec);
-	GPtrArray *novelties = spec->release >= LAB_9B
-				       ? lab_novelties(m->arena, m->options->seed, lab_release_version(m->world, LAB_9B))
-				       : lab_array(m->arena);
+	const char *since = lab_release_version(m->world, LAB_9B);
+	GPtrArray *novelties = spec->release < LAB_9B ? lab_array(m->arena)
+						      : lab_novelties(m->arena, m->options->seed, since);
 	unsigned updates = 0;
 
 	add_base_parents(m, root, "EQ");
 	for (size_t owner = 0; owner < lab_world_packages(m->world); owner++) {
-		struct child c = { .mill = m, .spec = spec, .owner = lab_world_package(m->world, owner), .updates = &updates,
-				   .deployments = lab_array(m->arena), .features = lab_array(m->arena) };
+		struct child *c = new_child(m, spec, owner);
 
-		add_changed(&c, root, owner);
-		add_new(&c, root, novelties);
-		if (c.package)
-			lab_add_child(m->arena, root, c.package);
+		c->updates = &updates;
+		add_changed(c, root, owner);
+		add_new(c, root, novelties);
+		if (c->package)
+			lab_add_child(m->arena, root, c->package);
 	}
 	return root;
 }
@@ -171,7 +185,8 @@ static struct lab_package *make_cumulative(struct mill *m, const struct cumulati
 /* ---- the others ---- */
 
 /* A package whose one deployment installs these components. */
-static void add_flat(struct mill *m, struct lab_package *p, const char *update, GPtrArray *components, const char *version)
+static void add_flat(struct mill *m, struct lab_package *p, const char *update, GPtrArray *components,
+		     const char *version)
 {
 	g_autofree char *label = g_strdup_printf("%s %s", p->id.name, p->id.version);
 	struct lab_component *d = new_deployment(m->arena, label, version);
@@ -270,6 +285,20 @@ static bool write_on_demand(struct mill *m, struct ib_error **err)
 	       write_file(m, "Lab-OpenTools-FoD-Package~" LAB_TOKEN "~amd64~~.cab", bytes, err);
 }
 
+static bool write_stack(struct mill *m, struct ib_error **err)
+{
+	const struct delivery d = { .file = "windows10.0-kb5005112-x64.msu", .release = LAB_STACK };
+
+	return write_msu(m, make_stack(m), &d, err);
+}
+
+static bool write_april(struct mill *m, struct ib_error **err)
+{
+	const struct delivery d = { .file = "windows10.0-kb5001384-x64.msu", .release = LAB_4C };
+
+	return write_msu(m, make_cumulative(m, &april), &d, err);
+}
+
 static bool write_september(struct mill *m, struct ib_error **err)
 {
 	static const struct delivery deliveries[] = {
@@ -281,33 +310,46 @@ static bool write_september(struct mill *m, struct ib_error **err)
 	};
 	const struct lab_package *root = make_cumulative(m, &september);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(deliveries); i++)
+	/* A large world is for measuring; what must be refused is the same in a small one. */
+	size_t count = m->options->size == LAB_SIZE_LARGE ? 1 : G_N_ELEMENTS(deliveries);
+	for (size_t i = 0; i < count; i++)
 		if (!write_msu(m, root, &deliveries[i], err))
 			return ib_while(err, "writing '%s'", deliveries[i].file);
 	return true;
 }
 
-static bool write_all(struct mill *m, struct ib_error **err)
+static bool write_october(struct mill *m, struct ib_error **err)
 {
-	g_autofree char *refused = g_build_filename(m->dir, "refused", NULL);
-	const struct delivery stack = { .file = "windows10.0-kb5005112-x64.msu", .release = LAB_STACK };
-	const struct delivery first = { .file = "windows10.0-kb5001384-x64.msu", .release = LAB_4C };
-	const struct delivery last = { .file = "windows10.0-kb5006672-x64.msu", .release = LAB_10B };
-	const struct delivery other = { .file = "refused/windows10.0-kb5005565-x64.msu", .release = LAB_9B };
+	const struct delivery d = { .file = "windows10.0-kb5006672-x64.msu", .release = LAB_10B };
 
-	return ib_dir_make(refused, err) && write_msu(m, make_stack(m), &stack, err) &&
-	       write_msu(m, make_cumulative(m, &april), &first, err) && write_september(m, err) &&
-	       write_msu(m, make_cumulative(m, &october), &last, err) && write_on_demand(m, err) &&
-	       write_msu(m, make_other_build(m), &other, err);
+	return write_msu(m, make_cumulative(m, &october), &d, err);
+}
+
+static bool write_other_build(struct mill *m, struct ib_error **err)
+{
+	const struct delivery d = { .file = "refused/windows10.0-kb5005565-x64.msu", .release = LAB_9B };
+
+	return write_msu(m, make_other_build(m), &d, err);
+}
+
+/* A world for each: all months of a large one at once do not fit a small machine. */
+static bool run(struct mill *m, bool (*write)(struct mill *m, struct ib_error **err), struct ib_error **err)
+{
+	m->arena = lab_arena_new();
+	bool ok = lab_world_new(m->arena, m->options, &m->world, err) && write(m, err);
+
+	lab_arena_free(m->arena);
+	return ok;
 }
 
 bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
 {
-	struct mill m = { .arena = lab_arena_new(), .options = options, .dir = dir };
-	bool ok = lab_world_new(m.arena, options, &m.world, err) && lab_pki_new(options->seed, &m.pki, err) &&
-		  write_all(&m, err);
+	g_autofree char *refused = g_build_filename(dir, "refused", NULL);
+	lab_auto_pki pki = NULL;
 
-	lab_pki_free(m.pki);
-	lab_arena_free(m.arena);
-	return ok;
+	if (!ib_dir_make(refused, err) || !lab_pki_new(options->seed, &pki, err))
+		return false;
+	struct mill m = { .pki = pki, .options = options, .dir = dir };
+	return run(&m, write_stack, err) && run(&m, write_april, err) && run(&m, write_september, err) &&
+	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_other_build, err);
 }

@@ -12,6 +12,8 @@
  *     refused/windows10.0-kb5005568-x64-manifest.msu 9B, a manifest is not the one in the catalog
  *     refused/windows10.0-kb5005568-x64-unsigned.msu 9B without catalogs
  *     refused/windows10.0-kb5005568-x64-unknown.msu  9B signed below the unknown root
+ *
+ * The four copies of 9B are made for a small world only.
  */
 #ifndef IMGLAB_PACKAGES_H
 #define IMGLAB_PACKAGES_H

@@ -18,7 +18,7 @@ struct lab_pe {
 	const char *description; /**< FileDescription; default: the name */
 	uint64_t seed;           /**< with the name, makes the payload */
 	size_t payload_bytes;    /**< about as many pseudo-random, compressible bytes in .text and .rdata */
-	unsigned variant;        /**< 0, 1, 2 …: same seed and name, a payload that differs in places, as a later build does */
+	unsigned variant;        /**< 0, 1, 2 …: the same payload but for some places, as a later build has it */
 	uint16_t resource_type;  /**< extra resource's type, e.g. 614; 0: none */
 	uint16_t resource_id;    /**< and its name, e.g. 1 */
 	GBytes *resource;        /**< and its bytes; borrowed */
