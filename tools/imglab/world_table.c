@@ -260,6 +260,11 @@ static void extend_notepad(const struct lab_making *m)
 	((struct lab_file *)m->component->files->pdata[0])->link = WINDOWS "notepad.exe";
 }
 
+static void extend_setup(const struct lab_making *m)
+{
+	((struct lab_file *)m->component->files->pdata[0])->link = "$(runtime.bootDrive)\\setup.exe";
+}
+
 /* ---- the families ---- */
 
 const struct lab_family lab_families[] = {
@@ -366,7 +371,7 @@ const struct lab_family lab_families[] = {
 	{ .name = "Microsoft-Windows-WinPE-Startup", .arch = "amd64", .package = PE,
 	  .places = { S32 "|wpeinit.exe winpeshl.exe startnet.cmd" } },
 	{ .name = "Microsoft-Windows-Setup-Component", .arch = "amd64", .package = SETUP, .kilobytes = 64,
-	  .places = { "$(runtime.bootDrive)\\sources\\|setup.exe winsetup.dll", "$(runtime.bootDrive)\\|setup.exe" } },
+	  .extend = extend_setup, .places = { "$(runtime.bootDrive)\\sources\\|setup.exe winsetup.dll" } },
 	{ .name = "Microsoft-Windows-WinRE-RecoveryTools", .arch = "amd64", .package = RE,
 	  .places = { "$(runtime.bootDrive)\\sources\\recovery\\|RecEnv.exe StartRep.exe" } },
 };

@@ -1,0 +1,27 @@
+/** imglab/wimfile: a WIM captured from NTFS volumes by libwim. */
+#ifndef IMGLAB_WIMFILE_H
+#define IMGLAB_WIMFILE_H
+
+#include "base/base.h"
+
+/** One image of a WIM. Text is borrowed. */
+struct lab_wim_image {
+	const char *volume;      /**< file that holds the NTFS volume */
+	const char *name;        /**< NAME and DESCRIPTION */
+	const char *display;     /**< DISPLAYNAME, or NULL */
+	const char *edition;     /**< EDITIONID and FLAGS */
+	const char *product;     /**< PRODUCTNAME is always the operating system's; this is INSTALLATIONTYPE */
+	bool boots;              /**< the header's boot index */
+};
+
+/**
+ * Capture and write, LZX level 20 in chunks of 32 KiB.
+ *
+ * @param epoch  creation and modification time in the XML
+ * @param name   what the GUID is made from
+ * Throws IB_ERR_SYSTEM when libwim refuses.
+ */
+bool lab_wim_write(const char *path, const struct lab_wim_image *images, size_t count, const char *name, int64_t epoch,
+		   struct ib_error **err) IB_MUST_CHECK;
+
+#endif
