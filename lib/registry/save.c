@@ -192,8 +192,10 @@ static bool put_big_data(struct writer *w, const struct ib_value *v, uint32_t *r
 	ib_put_le32(p + 4, list);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t cell, n = MIN(SEGMENT, v->len - i * SEGMENT);
-		if (!put_bytes(w, v->data + (size_t)i * SEGMENT, n, &cell))
+		/* hivex takes the last 4 bytes of a segment's cell for padding, which a full one has */
+		if (!new_cell(w, n + 4, &cell))
 			return false;
+		memcpy(cell_at(w, cell), v->data + (size_t)i * SEGMENT, n);
 		ib_put_le32(cell_at(w, list) + 4 * i, cell);
 	}
 	return true;
