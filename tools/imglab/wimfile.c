@@ -62,7 +62,20 @@ static bool describe(WIMStruct *wim, int index, const struct lab_wim_image *imag
 	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
 		if (properties[i][1] && !set(wim, index, properties[i][0], properties[i][1], err))
 			return false;
-	return set_time(wim, index, "CREATIONTIME", epoch, err) && set_time(wim, index, "LASTMODIFICATIONTIME", epoch, err);
+	return set_time(wim, index, "CREATIONTIME", epoch, err);
+}
+
+/* Writing new images stamps them with the machine's clock: a second pass, which changes only the XML, undoes it. */
+static bool set_modified(const char *path, size_t count, int64_t epoch, struct ib_error **err)
+{
+	WIMStruct *wim = NULL;
+	bool ok = check(wimlib_open_wim(path, WIMLIB_OPEN_FLAG_WRITE_ACCESS, &wim), "open its own WIM", err);
+
+	for (size_t i = 0; i < count && ok; i++)
+		ok = set_time(wim, (int)i + 1, "LASTMODIFICATIONTIME", epoch, err);
+	ok = ok && check(wimlib_overwrite(wim, WIMLIB_WRITE_FLAG_RETAIN_GUID, 1), "write the times", err);
+	wimlib_free(wim);
+	return ok;
 }
 
 static bool fill(WIMStruct *wim, const struct lab_wim_image *images, size_t count, const char *name, int64_t epoch,
@@ -99,5 +112,6 @@ bool lab_wim_write(const char *path, const struct lab_wim_image *images, size_t 
 	ok = fill(wim, images, count, name, epoch, err) &&
 	     check(wimlib_write(wim, path, WIMLIB_ALL_IMAGES, WIMLIB_WRITE_FLAG_RETAIN_GUID, 2), "write the WIM", err);
 	wimlib_free(wim);
+	ok = ok && set_modified(path, count, epoch, err);
 	return ok || ib_while(err, "writing '%s'", path);
 }
