@@ -1,0 +1,273 @@
+/* wim, private: what the files of this module share. */
+#ifndef IB_WIM_INTERNAL_H
+#define IB_WIM_INTERNAL_H
+
+#include "codec/codec.h"
+#include "digest/digest.h"
+#include "wim/wim.h"
+
+/* ---- the format ---- */
+
+#define WIM_HEADER_SIZE 208u
+#define WIM_RESHDR_SIZE 24u
+#define WIM_ENTRY_SIZE 50u
+#define WIM_CHUNK_DEFAULT 32768u
+
+#define WIM_VERSION 0x10d00u
+#define WIM_VERSION_SOLID 0xe00u
+
+#define WIM_FLAG_COMPRESSED 0x2u
+#define WIM_FLAG_READ_ONLY 0x4u
+#define WIM_FLAG_SPANNED 0x8u
+#define WIM_FLAG_IN_PROGRESS 0x40u
+#define WIM_FLAG_REPARSE_FIX 0x80u
+#define WIM_FLAG_XPRESS 0x20000u
+#define WIM_FLAG_LZX 0x40000u
+#define WIM_FLAG_LZMS 0x80000u
+
+#define RES_FREE 0x1u
+#define RES_METADATA 0x2u
+#define RES_COMPRESSED 0x4u
+#define RES_SPANNED 0x8u
+#define RES_SOLID 0x10u
+
+/* The plain size that marks the blob table's entry of a solid resource itself. */
+#define RES_SOLID_MARK 0x100000000u
+
+/* ---- limits ---- */
+
+/* Blob table: five million blobs; a Windows image has a tenth of a million. */
+#define WIM_TABLE_MAX (256u << 20)
+/* Metadata of one image: two million entries of 500 bytes; Windows has 0.2 million. */
+#define WIM_METADATA_MAX (1u << 30)
+/* A metadata resource is text-like: beyond this ratio it was made to fill memory. */
+#define WIM_METADATA_RATIO 512u
+/* Images in a file; multi-edition media have about a dozen. */
+#define WIM_IMAGES_MAX 1000u
+/* Directories in directories; Windows itself stays below 40. */
+#define WIM_DEPTH_MAX 512u
+/* Chunk of LZMS: what Microsoft's own software takes at most. */
+#define WIM_LZMS_CHUNK_MAX (1u << 26)
+
+/* ---- resources and blobs ---- */
+
+struct reshdr {
+	uint64_t offset, stored, size;
+	uint8_t flags;
+};
+
+/* Many blobs compressed as one. The last chunk read is kept: neighbours are read in order. */
+struct solid {
+	uint64_t *offsets; /* of the chunks in the file, count + 1; read on first use */
+	uint64_t at, stored, size;
+	size_t chunk, count;
+	enum ib_wim_compression compression;
+	struct ib_decompressor *decompressor;
+	uint8_t *in, *plain;
+	size_t current; /* chunk in plain; count = none */
+};
+
+enum blob_where { BLOB_FILE, BLOB_SOLID, BLOB_SPOOL };
+
+struct blob {
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	bool unhashed;      /* a resource without a known hash */
+	enum blob_where where;
+	uint8_t flags;      /* of the resource in the file */
+	uint64_t size;      /* plain bytes */
+	uint64_t at;        /* file: of the resource; solid: in its plain bytes; spool: of the first chunk */
+	uint64_t stored;    /* file: with chunk table; spool: chunks only */
+	struct solid *solid;
+	GArray *sizes;      /* spool: stored bytes of each chunk (uint32_t); NULL when all are plain */
+	struct spool *spool;
+	/* while writing */
+	uint32_t refs;
+	struct reshdr out;
+};
+
+struct spool;
+
+/* What the spool does when a blob is complete; the blob belongs to it from then on. */
+typedef bool (*spool_done)(void *data, struct blob *blob, struct ib_error **err);
+
+struct ib_wim {
+	struct ib_input *in; /* NULL: a new WIM */
+	char *spool_dir;
+	struct ib_wim_info info;
+	uint32_t flags;      /* of the header */
+	unsigned level, threads, boot_index;
+	GHashTable *blobs;   /* hash -> struct blob */
+	GPtrArray *order;    /* all blobs, in the order of the table and then of adding */
+	GPtrArray *solids;
+	GMutex solid_lock;
+	struct solid *open_solid; /* the one that holds buffers: they are large */
+	GPtrArray *images;   /* struct ib_image */
+	struct ib_xml *xml;
+	struct spool *spool;
+};
+
+/* ---- trees ---- */
+
+struct stream {
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	uint16_t name_bytes;
+	uint64_t reserved;
+	uint8_t *name; /* UTF-16LE, name_bytes long */
+};
+
+/* A file or directory; all names of one file share it. */
+struct inode {
+	uint64_t id;       /* unique in the image, never 0 */
+	unsigned names;
+	uint32_t attributes;
+	int32_t security;  /* index in the image's table, -1 none */
+	uint64_t creation_time, access_time, write_time;
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	uint8_t unused[16], reparse[8];
+	uint32_t unknown;
+	uint16_t extra_count;
+	struct stream *extra;
+	uint32_t tagged_bytes; /* multiple of 8 */
+	uint8_t *tagged;
+};
+
+/* What only directories have. */
+struct dir {
+	struct ib_node *first, *last;
+	unsigned count;
+	bool sorted;       /* the list is in the order of names */
+	unsigned twins;    /* names that differ from another one in case only */
+	GHashTable *index; /* struct ib_node by its name, when there are many */
+};
+
+struct ib_node {
+	struct ib_node *parent, *prev, *next;
+	char *name, *short_name; /* short_name may be NULL */
+	struct inode *inode;
+	struct dir *dir; /* NULL for files */
+};
+
+struct security {
+	GPtrArray *table;  /* GBytes, by index */
+	GHashTable *index; /* GBytes -> index + 1 */
+};
+
+struct ib_image {
+	struct ib_wim *wim;
+	struct blob *metadata; /* as in the file; NULL for a new image */
+	struct ib_xml_node *xml;
+	struct ib_node *root;  /* NULL: not loaded */
+	struct security *security;
+	uint64_t next_id;
+	bool edited;
+	struct reshdr out;
+	uint8_t out_hash[IB_WIM_HASH_SIZE];
+};
+
+/* ---- open.c ---- */
+struct ib_image *ib_wim_image_at(struct ib_wim *wim, unsigned index);
+
+/* ---- blob.c ---- */
+extern const uint8_t ib_wim_zero_hash[IB_WIM_HASH_SIZE];
+bool ib_wim_hash_is_zero(const uint8_t *hash);
+struct blob *ib_wim_blob_find(struct ib_wim *wim, const uint8_t *hash);
+void ib_wim_blob_free(void *blob);
+guint ib_wim_hash_hash(gconstpointer key);
+gboolean ib_wim_hash_equal(gconstpointer a, gconstpointer b);
+/* Bytes of the chunk table in front of a compressed resource, entries of 4 or 8 bytes. */
+uint64_t ib_wim_chunk_table_size(uint64_t size, uint32_t chunk);
+bool ib_wim_codec_of(enum ib_wim_compression compression, enum ib_codec *ret);
+/* Chunk size and compression fit together; err says why not. name: file. */
+bool ib_wim_check_chunk(enum ib_wim_compression compression, uint32_t chunk, const char *name, struct ib_error **err);
+/* Stream over a blob whose spool is flushed; may be used on any thread. */
+bool ib_wim_blob_stream(struct ib_wim *wim, const struct blob *blob, struct ib_stream **ret, struct ib_error **err);
+/* Whole blob in memory; as above. */
+bool ib_wim_blob_bytes(struct ib_wim *wim, const struct blob *blob, uint64_t limit, GBytes **ret,
+		       struct ib_error **err);
+
+/* ---- table.c ---- */
+struct reshdr ib_wim_get_reshdr(const uint8_t *p);
+void ib_wim_put_reshdr(uint8_t *p, const struct reshdr *r);
+bool ib_wim_read_table(struct ib_wim *wim, GBytes *table, struct ib_error **err);
+bool ib_wim_check_range(struct ib_wim *wim, const struct reshdr *r, const char *what, struct ib_error **err);
+
+/* ---- solid.c ---- */
+bool ib_wim_solid_new(struct ib_wim *wim, const struct reshdr *r, struct solid **ret, struct ib_error **err);
+void ib_wim_solid_free(void *solid);
+bool ib_wim_solid_read(struct ib_wim *wim, struct solid *s, uint64_t at, void *buf, size_t len, struct ib_error **err);
+
+/* ---- spool.c ---- */
+struct spool_params {
+	const char *dir; /* NULL: memory; borrowed */
+	enum ib_wim_compression compression;
+	uint32_t chunk;
+	unsigned level, threads;
+	spool_done done; /* NULL: blobs are kept and belong to the caller */
+	void *data;
+};
+bool ib_wim_spool_new(const struct spool_params *params, struct spool **ret, struct ib_error **err);
+void ib_wim_spool_free(struct spool *spool);
+/* known: a set to look the content up in (hash -> blob), or NULL. *ret_blob NULL: empty or known content. */
+bool ib_wim_spool_add(struct spool *spool, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
+		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err);
+bool ib_wim_spool_flush(struct spool *spool, struct ib_error **err);
+bool ib_wim_spool_read(const struct spool *spool, uint64_t at, void *buf, size_t len, struct ib_error **err);
+enum ib_wim_compression ib_wim_spool_compression(const struct spool *spool);
+uint32_t ib_wim_spool_chunk(const struct spool *spool);
+
+/* ---- out.c: a buffered writer that only appends ---- */
+struct out_buffer {
+	struct ib_output out;
+	uint64_t at; /* next byte, buffered ones counted */
+	size_t fill;
+	uint8_t *buf;
+};
+void ib_wim_out_init(struct out_buffer *o, const struct ib_output *out);
+void ib_wim_out_fini(struct out_buffer *o);
+bool ib_wim_out_put(struct out_buffer *o, const void *data, size_t len, struct ib_error **err);
+bool ib_wim_out_flush(struct out_buffer *o, struct ib_error **err);
+
+/* ---- node.c: nodes and inodes ---- */
+struct inode *ib_wim_inode_new(struct ib_image *image);
+void ib_wim_inode_unref(struct inode *inode);
+/* Takes name and short_name; adds one name to inode. */
+struct ib_node *ib_wim_node_new(char *name, char *short_name, struct inode *inode);
+void ib_wim_node_free(struct ib_node *node);
+/* Adds a name the directory does not have; names differing in case only are allowed, as files bring them. */
+bool ib_wim_dir_insert(struct ib_node *dir, struct ib_node *node);
+void ib_wim_dir_sort(struct dir *dir);
+void ib_wim_dir_unlink(struct ib_node *node);
+struct ib_node *ib_wim_dir_find(const struct ib_node *dir, const char *name);
+/* The slot that holds the unnamed stream's hash, or NULL when there is none. */
+uint8_t *ib_wim_inode_content(struct inode *inode);
+bool ib_wim_inode_is_dir(const struct inode *inode);
+
+/* ---- security.c ---- */
+struct security *ib_wim_security_new(void);
+void ib_wim_security_free(struct security *s);
+/* As read from a file: keeps the index, also of equal ones. */
+void ib_wim_security_append(struct security *s, GBytes *descriptor);
+/* Index of a descriptor, added when new; NULL gives -1. */
+int32_t ib_wim_security_intern(struct security *s, GBytes *descriptor);
+
+/* ---- metadata_read.c, metadata_write.c ---- */
+bool ib_wim_metadata_read(struct ib_image *image, GBytes *bytes, struct ib_error **err);
+bool ib_wim_metadata_write(struct ib_image *image, GBytes **ret, struct ib_error **err);
+void ib_wim_image_unload(struct ib_image *image);
+bool ib_wim_image_load(struct ib_image *image, unsigned index, struct ib_error **err);
+
+/* ---- count.c ---- */
+struct image_sums {
+	uint64_t dirs, files, total, hard_link;
+};
+/* Add an image's references to its blobs and sum up. */
+bool ib_wim_count(struct ib_image *image, struct image_sums *ret, struct ib_error **err);
+
+/* ---- xml.c ---- */
+bool ib_wim_xml_read(struct ib_wim *wim, GBytes *bytes, struct ib_error **err);
+void ib_wim_xml_set_sums(struct ib_image *image, const struct image_sums *sums);
+void ib_wim_xml_set_number(struct ib_xml_node *parent, const char *name, uint64_t value);
+void ib_wim_xml_set_time(struct ib_image *image, const char *name, uint64_t filetime);
+void ib_wim_xml_renumber(struct ib_wim *wim);
+
+#endif

@@ -1,0 +1,291 @@
+/* wim: opening, the header, the list of images. */
+#include "wim/internal.h"
+
+#include <string.h>
+
+static struct ib_wim *wim_new(const char *spool_dir)
+{
+	struct ib_wim *wim = g_new0(struct ib_wim, 1);
+
+	wim->spool_dir = g_strdup(spool_dir);
+	wim->level = 20; /* above 34 LZX takes seven times as long for three percent */
+	wim->blobs = g_hash_table_new(ib_wim_hash_hash, ib_wim_hash_equal);
+	wim->order = g_ptr_array_new_with_free_func(ib_wim_blob_free);
+	wim->solids = g_ptr_array_new_with_free_func(ib_wim_solid_free);
+	wim->images = g_ptr_array_new();
+	g_mutex_init(&wim->solid_lock);
+	return wim;
+}
+
+static void image_free(struct ib_image *image)
+{
+	ib_wim_image_unload(image);
+	ib_wim_blob_free(image->metadata);
+	g_free(image);
+}
+
+static struct ib_image *image_new(struct ib_wim *wim)
+{
+	struct ib_image *image = g_new0(struct ib_image, 1);
+
+	image->wim = wim;
+	image->next_id = 1;
+	g_ptr_array_add(wim->images, image);
+	return image;
+}
+
+void ib_wim_free(struct ib_wim *wim)
+{
+	if (!wim)
+		return;
+	for (guint i = 0; i < wim->images->len; i++)
+		image_free(g_ptr_array_index(wim->images, i));
+	g_ptr_array_unref(wim->images);
+	ib_wim_spool_free(wim->spool);
+	g_hash_table_unref(wim->blobs);
+	g_ptr_array_unref(wim->order);
+	g_ptr_array_unref(wim->solids);
+	g_mutex_clear(&wim->solid_lock);
+	ib_xml_free(wim->xml);
+	ib_input_unref(wim->in);
+	g_free(wim->spool_dir);
+	g_free(wim);
+}
+
+/* ---- header ---- */
+
+static bool throw_header(struct ib_wim *wim, const char *what, struct ib_error **err)
+{
+	return ib_throw(err, IB_ERR_INPUT, "'%s' cannot be used as a WIM: %s", ib_input_name(wim->in), what);
+}
+
+static bool check_magic(struct ib_wim *wim, const uint8_t *h, struct ib_error **err)
+{
+	if (memcmp(h, "WLPWM\0\0\0", 8) == 0)
+		return throw_header(wim, "it is pipable, which Windows does not read either", err);
+	if (memcmp(h, "MSWIM\0\0\0", 8) != 0)
+		return throw_header(wim, "it does not begin with 'MSWIM'", err);
+	if (ib_le32(h + 8) != WIM_HEADER_SIZE)
+		return throw_header(wim, "its header has an unknown size", err);
+	uint32_t version = ib_le32(h + 12);
+	if (version != WIM_VERSION && version != WIM_VERSION_SOLID)
+		return throw_header(wim, "its format version is unknown", err);
+	if (ib_le16(h + 40) != 1 || ib_le16(h + 42) != 1 || ib_le32(h + 16) & WIM_FLAG_SPANNED) {
+		throw_header(wim, "it is one part of a split WIM", err);
+		return ib_hint(err, "join the parts with wimjoin first");
+	}
+	if (ib_le32(h + 16) & WIM_FLAG_IN_PROGRESS)
+		return throw_header(wim, "it is incomplete: whoever wrote it did not finish", err);
+	return true;
+}
+
+static bool read_compression(struct ib_wim *wim, uint32_t chunk, struct ib_error **err)
+{
+	struct ib_wim_info *info = &wim->info;
+	uint32_t type = wim->flags & (WIM_FLAG_XPRESS | WIM_FLAG_LZX | WIM_FLAG_LZMS);
+
+	info->compression = IB_WIM_NONE;
+	info->chunk_size = WIM_CHUNK_DEFAULT;
+	if (!(wim->flags & WIM_FLAG_COMPRESSED))
+		return true;
+	if (type == WIM_FLAG_XPRESS)
+		info->compression = IB_WIM_XPRESS;
+	else if (type == WIM_FLAG_LZX)
+		info->compression = IB_WIM_LZX;
+	else if (type == WIM_FLAG_LZMS)
+		info->compression = IB_WIM_LZMS;
+	else
+		return throw_header(wim, "its compression is unknown", err);
+	if (chunk == 0)
+		return true;
+	info->chunk_size = chunk;
+	return ib_wim_check_chunk(info->compression, chunk, ib_input_name(wim->in), err);
+}
+
+static bool read_header(struct ib_wim *wim, uint8_t *h, struct ib_error **err)
+{
+	struct ib_wim_info *info = &wim->info;
+
+	if (ib_input_size(wim->in) < WIM_HEADER_SIZE)
+		return throw_header(wim, "it is smaller than a header", err);
+	if (!ib_input_read(wim->in, 0, h, WIM_HEADER_SIZE, err) || !check_magic(wim, h, err))
+		return false;
+	wim->flags = ib_le32(h + 16);
+	memcpy(info->guid, h + 24, sizeof info->guid);
+	info->image_count = ib_le32(h + 44);
+	info->boot_index = wim->boot_index = ib_le32(h + 120);
+	info->has_integrity = ib_wim_get_reshdr(h + 124).offset != 0;
+	info->stored_bytes = ib_input_size(wim->in);
+	if (info->image_count > WIM_IMAGES_MAX)
+		return throw_header(wim, "it claims more than a thousand images", err);
+	if (info->boot_index > info->image_count)
+		return throw_header(wim, "its boot index is above its number of images", err);
+	return read_compression(wim, ib_le32(h + 20), err);
+}
+
+/* A resource the header points at; limit bounds its plain size. */
+static bool read_resource(struct ib_wim *wim, const uint8_t *p, const char *what, uint64_t limit, GBytes **ret,
+			  struct ib_error **err)
+{
+	struct reshdr r = ib_wim_get_reshdr(p);
+
+	if (r.offset == 0 && r.stored == 0) {
+		*ret = g_bytes_new(NULL, 0);
+		return true;
+	}
+	if (r.flags & RES_SOLID)
+		return throw_header(wim, "its tables lie in a solid resource", err);
+	if (!ib_wim_check_range(wim, &r, what, err))
+		return false;
+	if (!(r.flags & RES_COMPRESSED) && r.stored != r.size)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is damaged: %s is stored plain, but with two sizes",
+				ib_input_name(wim->in), what);
+	struct blob b = { .unhashed = true, .where = BLOB_FILE, .flags = r.flags, .size = r.size, .at = r.offset,
+			  .stored = r.stored };
+	if (!ib_wim_blob_bytes(wim, &b, limit, ret, err))
+		return ib_while(err, "reading %s", what);
+	return true;
+}
+
+static bool open_wim(struct ib_wim *wim, struct ib_error **err)
+{
+	uint8_t h[WIM_HEADER_SIZE];
+	g_autoptr(GBytes) table = NULL, xml = NULL;
+
+	if (!read_header(wim, h, err) ||
+	    !read_resource(wim, h + 48, "the blob table", WIM_TABLE_MAX, &table, err) ||
+	    !read_resource(wim, h + 72, "the XML data", IB_XML_MAX, &xml, err))
+		return false;
+	for (uint32_t i = 0; i < wim->info.image_count; i++)
+		image_new(wim);
+	if (!ib_wim_read_table(wim, table, err) || !ib_wim_xml_read(wim, xml, err))
+		return false;
+	wim->info.blob_count = wim->order->len;
+	for (guint i = 0; i < wim->order->len; i++)
+		wim->info.blob_bytes += ((struct blob *)g_ptr_array_index(wim->order, i))->size;
+	return true;
+}
+
+bool ib_wim_open(struct ib_input *in, const char *spool_dir, struct ib_wim **ret, struct ib_error **err)
+{
+	struct ib_wim *wim = wim_new(spool_dir);
+
+	wim->in = ib_input_ref(in);
+	if (!open_wim(wim, err)) {
+		ib_wim_free(wim);
+		return ib_while(err, "opening image file '%s'", ib_input_name(in));
+	}
+	*ret = wim;
+	return true;
+}
+
+struct ib_wim *ib_wim_new(enum ib_wim_compression compression, uint32_t chunk_size, const char *spool_dir)
+{
+	struct ib_wim *wim = wim_new(spool_dir);
+
+	wim->info.compression = compression;
+	wim->info.chunk_size = chunk_size ? chunk_size : WIM_CHUNK_DEFAULT;
+	wim->xml = ib_xml_new("WIM");
+	return wim;
+}
+
+const struct ib_wim_info *ib_wim_info(const struct ib_wim *wim)
+{
+	return &wim->info;
+}
+
+void ib_wim_set_compressor(struct ib_wim *wim, unsigned level, unsigned threads)
+{
+	wim->level = level ? level : 20;
+	wim->threads = threads;
+}
+
+/* ---- images ---- */
+
+struct ib_image *ib_wim_image_at(struct ib_wim *wim, unsigned index)
+{
+	return index >= 1 && index <= wim->images->len ? g_ptr_array_index(wim->images, index - 1) : NULL;
+}
+
+static bool throw_no_image(struct ib_wim *wim, unsigned index, struct ib_error **err)
+{
+	return ib_throw(err, IB_ERR_INPUT, "'%s' has no image %u, only %u",
+			wim->in ? ib_input_name(wim->in) : "new image", index, wim->images->len);
+}
+
+void ib_wim_image_unload(struct ib_image *image)
+{
+	g_clear_pointer(&image->root, ib_wim_node_free);
+	g_clear_pointer(&image->security, ib_wim_security_free);
+}
+
+bool ib_wim_image_load(struct ib_image *image, unsigned index, struct ib_error **err)
+{
+	struct ib_wim *wim = image->wim;
+	g_autoptr(GBytes) bytes = NULL;
+
+	if (image->root)
+		return true;
+	if (image->metadata->size / WIM_METADATA_RATIO > wim->info.stored_bytes)
+		return ib_throw(err, IB_ERR_INPUT,
+				"'%s' is damaged: the metadata of image %u has %" PRIu64 " bytes, the whole file %" PRIu64,
+				ib_input_name(wim->in), index, image->metadata->size, wim->info.stored_bytes);
+	if (!ib_wim_blob_bytes(wim, image->metadata, WIM_METADATA_MAX, &bytes, err))
+		return ib_while(err, "reading the metadata of image %u", index);
+	if (!ib_wim_metadata_read(image, bytes, err)) {
+		ib_wim_image_unload(image);
+		return ib_while(err, "reading the tree of image %u of '%s'", index, ib_input_name(wim->in));
+	}
+	return true;
+}
+
+bool ib_wim_image(struct ib_wim *wim, unsigned index, struct ib_image **ret, struct ib_error **err)
+{
+	struct ib_image *image = ib_wim_image_at(wim, index);
+
+	if (!image)
+		return throw_no_image(wim, index, err);
+	if (!ib_wim_image_load(image, index, err))
+		return false;
+	*ret = image;
+	return true;
+}
+
+unsigned ib_wim_add_image(struct ib_wim *wim, const char *name)
+{
+	struct ib_image *image = image_new(wim);
+
+	image->security = ib_wim_security_new();
+	image->root = ib_wim_node_new(g_strdup(""), NULL, ib_wim_inode_new(image));
+	image->root->inode->attributes = IB_ATTR_DIRECTORY;
+	image->root->dir = g_new0(struct dir, 1);
+	image->edited = true;
+	image->xml = ib_xml_add(ib_xml_root(wim->xml), "IMAGE");
+	ib_xml_add_text(image->xml, "NAME", name);
+	ib_wim_xml_renumber(wim);
+	wim->info.image_count = wim->images->len;
+	return wim->images->len;
+}
+
+bool ib_wim_drop_image(struct ib_wim *wim, unsigned index, struct ib_error **err)
+{
+	struct ib_image *image = ib_wim_image_at(wim, index);
+
+	if (!image)
+		return throw_no_image(wim, index, err);
+	ib_xml_remove(image->xml);
+	g_ptr_array_remove_index(wim->images, index - 1);
+	image_free(image);
+	ib_wim_xml_renumber(wim);
+	wim->info.image_count = wim->images->len;
+	if (wim->boot_index == index)
+		wim->boot_index = 0;
+	else if (wim->boot_index > index)
+		wim->boot_index--;
+	return true;
+}
+
+void ib_wim_set_boot_index(struct ib_wim *wim, unsigned index)
+{
+	wim->boot_index = index;
+}

@@ -1,0 +1,250 @@
+/*
+ * wim: where new content waits, compressed, until the WIM is written.
+ *
+ * The caller's thread reads and hashes; the pool's threads compress; finished
+ * blocks come back in order and are appended, so the blocks of one blob lie
+ * together. The chunk table is made when the blob is written out.
+ */
+#include "wim/internal.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <errno.h>
+#include <unistd.h>
+
+/* Content up to this size is hashed whole before anything is compressed: known content costs nothing. */
+#define SPOOL_AHEAD (4u << 20)
+
+/* One blob on its way; the tag of its blocks. */
+struct job {
+	struct blob *blob;
+	bool closed;  /* all blocks were put; the next empty block is the last */
+	bool dropped; /* the content turned out to be known */
+	bool mixed;   /* at least one block is compressed */
+};
+
+struct spool {
+	int fd;
+	struct out_buffer out;
+	struct spool_params params;
+	struct ib_codec_pool *pool; /* NULL: no compression */
+	struct job *open;           /* of the content being read */
+	GQueue jobs;                /* all not yet finished */
+	uint8_t *ahead;
+};
+
+static void job_free(struct job *job)
+{
+	ib_wim_blob_free(job->blob);
+	g_free(job);
+}
+
+/* Forget the last `stored` bytes: the next blob takes their place. */
+static void rewind_spool(struct spool *s, uint64_t stored)
+{
+	s->out.fill -= (size_t)MIN(s->out.fill, stored);
+	s->out.at -= stored;
+}
+
+/* The last block of a blob is in the spool. */
+static bool finish(struct spool *s, struct job *job, struct ib_error **err)
+{
+	struct blob *b = g_steal_pointer(&job->blob);
+	bool dropped = job->dropped;
+	uint64_t stored = b->stored;
+
+	if (!job->mixed)
+		g_clear_pointer(&b->sizes, g_array_unref);
+	g_queue_remove(&s->jobs, job);
+	g_free(job);
+	if (!dropped && !s->params.done)
+		return true;
+	if (dropped)
+		ib_wim_blob_free(b);
+	else if (!ib_wim_out_flush(&s->out, err)) {
+		ib_wim_blob_free(b);
+		return false;
+	} else if (!s->params.done(s->params.data, b, err)) {
+		return false;
+	}
+	rewind_spool(s, stored);
+	return true;
+}
+
+static bool append(void *data, void *tag, const uint8_t *bytes, size_t stored, size_t plain, struct ib_error **err)
+{
+	struct spool *s = data;
+	struct job *job = tag;
+	uint32_t size = (uint32_t)stored;
+
+	if (plain == 0)
+		return finish(s, job, err);
+	if (job->blob->stored == 0)
+		job->blob->at = s->out.at;
+	job->blob->stored += stored;
+	job->mixed |= stored < plain;
+	g_array_append_val(job->blob->sizes, size);
+	return ib_wim_out_put(&s->out, bytes, stored, err);
+}
+
+static bool spool_fd(const char *dir, int *ret, struct ib_error **err)
+{
+	if (dir)
+		return ib_file_temp(dir, ret, err);
+	*ret = memfd_create("wim-spool", MFD_CLOEXEC);
+	return *ret >= 0 ? true : ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create a spool in memory");
+}
+
+bool ib_wim_spool_new(const struct spool_params *params, struct spool **ret, struct ib_error **err)
+{
+	enum ib_codec codec;
+	ib_auto_fd fd = -1;
+
+	if (!spool_fd(params->dir, &fd, err))
+		return false;
+	struct spool *s = g_new0(struct spool, 1);
+	s->params = *params;
+	s->fd = fd;
+	fd = -1;
+	g_queue_init(&s->jobs);
+	ib_wim_out_init(&s->out, &(struct ib_output){ .fd = s->fd, .name = params->dir ? "spool" : "spool in memory" });
+	s->ahead = g_malloc(SPOOL_AHEAD);
+	if (ib_wim_codec_of(params->compression, &codec) &&
+	    !ib_codec_pool_new(codec, params->chunk, params->level, params->threads, append, s, &s->pool, err)) {
+		ib_wim_spool_free(s);
+		return false;
+	}
+	*ret = s;
+	return true;
+}
+
+void ib_wim_spool_free(struct spool *s)
+{
+	if (!s)
+		return;
+	ib_codec_pool_free(s->pool);
+	/* Kept blobs belong to the WIM, unless their last block never came out. */
+	for (GList *l = s->jobs.head; l; l = l->next) {
+		struct job *job = l->data;
+		if (!s->params.done && !job->dropped && job->closed)
+			job->blob = NULL;
+		job_free(job);
+	}
+	g_queue_clear(&s->jobs);
+	ib_wim_out_fini(&s->out);
+	ib_fd_close(&s->fd);
+	g_free(s->ahead);
+	g_free(s);
+}
+
+static bool put(struct spool *s, struct job *job, const uint8_t *data, size_t len, struct ib_error **err)
+{
+	do {
+		size_t n = MIN(len, s->params.chunk);
+		bool ok = s->pool ? ib_codec_pool_put(s->pool, job, data, n, err) : append(s, job, data, n, n, err);
+		if (!ok)
+			return false;
+		data += n;
+		len -= n;
+	} while (len > 0);
+	return true;
+}
+
+/* Fill the read-ahead buffer; it is a multiple of every chunk size that we write. */
+static bool fill(struct spool *s, struct ib_stream *stream, struct ib_digest *digest, size_t *ret_n,
+		 struct ib_error **err)
+{
+	size_t n = 0, got;
+
+	do {
+		if (!ib_stream_read(stream, s->ahead + n, SPOOL_AHEAD - n, &got, err))
+			return false;
+		n += got;
+	} while (got > 0 && n < SPOOL_AHEAD);
+	ib_digest_update(digest, s->ahead, n);
+	*ret_n = n;
+	return true;
+}
+
+static struct job *job_new(struct spool *s)
+{
+	struct job *job = g_new0(struct job, 1);
+
+	job->blob = g_new0(struct blob, 1);
+	job->blob->where = BLOB_SPOOL;
+	job->blob->spool = s;
+	job->blob->sizes = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	g_queue_push_tail(&s->jobs, job);
+	return job;
+}
+
+/* Read content to its end; blocks go out as soon as there is more than the read-ahead holds. */
+static bool read_all(struct spool *s, struct ib_stream *stream, struct job *job, GHashTable *known, uint8_t *hash,
+		     bool *ret_keep, struct ib_error **err)
+{
+	struct ib_digest *digest = ib_digest_new(IB_DIGEST_SHA1);
+	size_t n = 0, held = 0;
+	bool ok;
+
+	while ((ok = fill(s, stream, digest, &n, err))) {
+		job->blob->size += n;
+		if (n < SPOOL_AHEAD)
+			break;
+		ok = put(s, job, s->ahead, n, err);
+		if (!ok)
+			break;
+		held += n;
+	}
+	ib_digest_final(digest, hash);
+	ib_digest_free(digest);
+	if (!ok)
+		return false;
+	*ret_keep = job->blob->size > 0 && !(known && g_hash_table_contains(known, hash));
+	return n == 0 || (!*ret_keep && held == 0) || put(s, job, s->ahead, n, err);
+}
+
+bool ib_wim_spool_add(struct spool *s, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
+		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err)
+{
+	struct job *job = job_new(s);
+	struct blob *blob = job->blob;
+	bool keep;
+
+	job->dropped = true; /* until its content is complete */
+	if (!read_all(s, stream, job, known, blob->hash, &keep, err))
+		return false; /* blocks may be on their way: the job goes with the spool */
+	memcpy(ret_hash, blob->size > 0 ? blob->hash : ib_wim_zero_hash, IB_WIM_HASH_SIZE);
+	if (ret_size)
+		*ret_size = blob->size;
+	job->dropped = !keep;
+	job->closed = true;
+	if (!put(s, job, NULL, 0, err)) {
+		if (!s->params.done)
+			job->closed = false; /* the mark did not go out: the job is still here and keeps its blob */
+		return false;
+	}
+	*ret_blob = keep ? blob : NULL;
+	return true;
+}
+
+bool ib_wim_spool_flush(struct spool *s, struct ib_error **err)
+{
+	if (s->pool && !ib_codec_pool_flush(s->pool, err))
+		return false;
+	return ib_wim_out_flush(&s->out, err);
+}
+
+bool ib_wim_spool_read(const struct spool *s, uint64_t at, void *buf, size_t len, struct ib_error **err)
+{
+	return ib_output_read(&s->out.out, at, buf, len, err);
+}
+
+enum ib_wim_compression ib_wim_spool_compression(const struct spool *s)
+{
+	return s->params.compression;
+}
+
+uint32_t ib_wim_spool_chunk(const struct spool *s)
+{
+	return s->params.chunk;
+}

@@ -1,0 +1,557 @@
+/*
+ * wim: writing. Unchanged content is copied as it lies, in the order of the
+ * source, neighbours in one go; then what waits in the spool; then what has to
+ * be compressed anew; metadata, blob table, XML, integrity table; the header last.
+ */
+#include "wim/internal.h"
+
+#include <string.h>
+
+/* Blocks of the integrity table, as all known writers choose them. */
+#define INTEGRITY_CHUNK (10u << 20)
+/* Largest blocks that we compress; see the read-ahead of the spool. */
+#define WRITE_CHUNK_MAX (2u << 20)
+
+struct writer {
+	struct ib_wim *wim;
+	const struct ib_wim_write_options *options;
+	enum ib_wim_compression compression;
+	uint32_t chunk;
+	struct out_buffer out;
+	GPtrArray *raw, *spooled, *recode; /* borrowed blobs that are referred to */
+	struct spool *scratch;
+	struct reshdr *metadata; /* where the next finished scratch blob is noted; NULL: at the blob of its hash */
+	uint8_t *metadata_hash;
+};
+
+/* ---- plan ---- */
+
+static bool choose(struct writer *w, struct ib_error **err)
+{
+	const struct ib_wim_info *info = &w->wim->info;
+	const struct ib_wim_write_options *o = w->options;
+	const char *name = w->wim->in ? ib_input_name(w->wim->in) : "new image";
+
+	w->compression = o->set_compression ? o->compression : info->compression;
+	w->chunk = info->chunk_size;
+	if (o->set_compression)
+		w->chunk = o->chunk_size ? o->chunk_size : WIM_CHUNK_DEFAULT;
+	if (w->compression == IB_WIM_LZMS) {
+		ib_throw(err, IB_ERR_INPUT, "'%s': LZMS is only read, not written", name);
+		return ib_hint(err, "choose LZX, XPRESS or none for the result");
+	}
+	if (w->chunk > WRITE_CHUNK_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "'%s': chunks of %u bytes are not written, at most %u", name, w->chunk,
+				WRITE_CHUNK_MAX);
+	return ib_wim_check_chunk(w->compression, w->chunk, name, err);
+}
+
+static bool same_format(const struct writer *w, enum ib_wim_compression compression, uint32_t chunk)
+{
+	return w->compression == compression && (compression == IB_WIM_NONE || w->chunk == chunk);
+}
+
+static bool can_copy(const struct writer *w, const struct blob *b)
+{
+	if (b->where == BLOB_SPOOL)
+		return same_format(w, ib_wim_spool_compression(b->spool), ib_wim_spool_chunk(b->spool));
+	if (b->where == BLOB_SOLID)
+		return false;
+	return same_format(w, w->wim->info.compression, w->wim->info.chunk_size) ||
+	       (w->compression == IB_WIM_NONE && !(b->flags & RES_COMPRESSED));
+}
+
+/* Load, count, and drop again what only counting needed. */
+static bool count_image(struct writer *w, unsigned index, bool describe, struct ib_error **err)
+{
+	struct ib_image *image = ib_wim_image_at(w->wim, index);
+	bool loaded = image->root != NULL;
+	struct image_sums sums;
+
+	bool ok = ib_wim_image_load(image, index, err) && ib_wim_count(image, &sums, err);
+	if (ok && describe) {
+		ib_wim_xml_set_sums(image, &sums);
+		if (!image->metadata)
+			ib_wim_xml_set_time(image, "CREATIONTIME", w->options->time);
+		if (image->edited)
+			ib_wim_xml_set_time(image, "LASTMODIFICATIONTIME", w->options->time);
+	}
+	if (!loaded)
+		ib_wim_image_unload(image);
+	return ok ? true : ib_while(err, "counting what image %u refers to", index);
+}
+
+static gint by_place(gconstpointer a, gconstpointer b)
+{
+	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
+
+	if (x->where != y->where)
+		return x->where < y->where ? -1 : 1;
+	if (x->solid != y->solid)
+		return x->solid->at < y->solid->at ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* describe: write the sums into the XML, too. */
+static bool plan(struct writer *w, bool describe, struct ib_error **err)
+{
+	struct ib_wim *wim = w->wim;
+
+	if (!choose(w, err) || (wim->spool && !ib_wim_spool_flush(wim->spool, err)))
+		return false;
+	for (guint i = 0; i < wim->order->len; i++)
+		((struct blob *)g_ptr_array_index(wim->order, i))->refs = 0;
+	for (guint i = 1; i <= wim->images->len; i++)
+		if (!count_image(w, i, describe, err))
+			return false;
+	w->raw = g_ptr_array_new();
+	w->spooled = g_ptr_array_new();
+	w->recode = g_ptr_array_new();
+	for (guint i = 0; i < wim->order->len; i++) {
+		struct blob *b = g_ptr_array_index(wim->order, i);
+		if (b->refs > 0)
+			g_ptr_array_add(!can_copy(w, b) ? w->recode : b->where == BLOB_SPOOL ? w->spooled : w->raw, b);
+	}
+	g_ptr_array_sort(w->raw, by_place);
+	g_ptr_array_sort(w->recode, by_place);
+	return true;
+}
+
+static void writer_fini(struct writer *w)
+{
+	ib_wim_spool_free(w->scratch);
+	ib_wim_out_fini(&w->out);
+	g_clear_pointer(&w->raw, g_ptr_array_unref);
+	g_clear_pointer(&w->spooled, g_ptr_array_unref);
+	g_clear_pointer(&w->recode, g_ptr_array_unref);
+}
+
+/* ---- content ---- */
+
+/* From raw[i] on: neighbours in the source, copied in one go. @return how many in *ret_n */
+static bool copy_run(struct writer *w, guint i, guint *ret_n, struct ib_error **err)
+{
+	struct blob *first = g_ptr_array_index(w->raw, i);
+	uint64_t end = first->at;
+	guint n = 0;
+
+	for (; i + n < w->raw->len; n++) {
+		struct blob *b = g_ptr_array_index(w->raw, i + n);
+		if (b->at != end)
+			break;
+		b->out = (struct reshdr){ .offset = w->out.at + (b->at - first->at), .stored = b->stored, .size = b->size,
+					  .flags = b->flags & RES_COMPRESSED };
+		end += b->stored;
+	}
+	if (!ib_output_copy(&w->out.out, w->out.at, w->wim->in, first->at, end - first->at, w->options->progress, err))
+		return false;
+	w->out.at += end - first->at;
+	*ret_n = n;
+	return true;
+}
+
+static bool put_table(struct writer *w, const struct blob *b, struct ib_error **err)
+{
+	bool wide = b->size >= G_GUINT64_CONSTANT(1) << 32;
+	uint64_t at = 0;
+	uint8_t entry[8];
+
+	for (guint i = 0; i + 1 < b->sizes->len; i++) {
+		at += g_array_index(b->sizes, uint32_t, i);
+		ib_put_le64(entry, at);
+		if (!ib_wim_out_put(&w->out, entry, wide ? 8 : 4, err))
+			return false;
+	}
+	return true;
+}
+
+static bool put_stored(struct writer *w, const struct blob *b, struct ib_error **err)
+{
+	g_autofree uint8_t *buf = g_malloc(MIN(b->stored, 1u << 20));
+
+	for (uint64_t done = 0, n; done < b->stored; done += n) {
+		n = MIN(b->stored - done, 1u << 20);
+		if (!ib_wim_spool_read(b->spool, b->at + done, buf, (size_t)n, err) ||
+		    !ib_wim_out_put(&w->out, buf, (size_t)n, err) || !ib_progress_add(w->options->progress, n, err))
+			return false;
+	}
+	return true;
+}
+
+static bool put_plain(struct writer *w, const struct blob *b, struct ib_error **err)
+{
+	g_autofree uint8_t *buf = g_malloc(1u << 20);
+	struct ib_stream *s;
+	size_t n = 1;
+
+	if (!ib_wim_blob_stream(w->wim, b, &s, err))
+		return false;
+	bool ok = true;
+	while (ok && n > 0)
+		ok = ib_stream_read(s, buf, 1u << 20, &n, err) && ib_wim_out_put(&w->out, buf, n, err) &&
+		     ib_progress_add(w->options->progress, n, err);
+	ib_stream_free(s);
+	return ok;
+}
+
+/* A blob of a spool, in the form that is smaller. */
+static bool put_blob(struct writer *w, const struct blob *b, struct reshdr *ret, struct ib_error **err)
+{
+	struct reshdr r = { .offset = w->out.at, .size = b->size };
+	uint64_t table = b->sizes ? ib_wim_chunk_table_size(b->size, ib_wim_spool_chunk(b->spool)) : 0;
+	bool compressed = b->sizes && table + b->stored < b->size;
+
+	bool ok = compressed ? put_table(w, b, err) && put_stored(w, b, err) :
+		  b->sizes ? put_plain(w, b, err) : put_stored(w, b, err);
+	if (!ok)
+		return false;
+	r.stored = w->out.at - r.offset;
+	r.flags = compressed ? RES_COMPRESSED : 0;
+	*ret = r;
+	return true;
+}
+
+/* A scratch blob is complete: it goes to the output, and its room is used again. */
+static bool scratch_done(void *data, struct blob *b, struct ib_error **err)
+{
+	struct writer *w = data;
+	struct reshdr r;
+	bool ok = put_blob(w, b, &r, err);
+
+	if (ok && w->metadata) {
+		*w->metadata = r;
+		memcpy(w->metadata_hash, b->hash, IB_WIM_HASH_SIZE);
+	} else if (ok) {
+		ib_wim_blob_find(w->wim, b->hash)->out = r;
+	}
+	ib_wim_blob_free(b);
+	return ok;
+}
+
+static bool open_scratch(struct writer *w, struct ib_error **err)
+{
+	struct spool_params params = {
+		.dir = w->wim->spool_dir,
+		.compression = w->compression,
+		.chunk = w->chunk,
+		.level = w->wim->level,
+		.threads = w->wim->threads,
+		.done = scratch_done,
+		.data = w,
+	};
+
+	return w->scratch || ib_wim_spool_new(&params, &w->scratch, err);
+}
+
+/* A stream through the scratch spool; takes the stream. */
+static bool recode(struct writer *w, struct ib_stream *s, struct ib_error **err)
+{
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	struct blob *b;
+	bool ok = open_scratch(w, err) && ib_wim_spool_add(w->scratch, s, NULL, hash, NULL, &b, err);
+
+	ib_stream_free(s);
+	return ok;
+}
+
+static bool write_blobs(struct writer *w, struct ib_error **err)
+{
+	struct ib_stream *s;
+
+	for (guint i = 0, n = 0; i < w->raw->len; i += n)
+		if (!copy_run(w, i, &n, err))
+			return ib_while(err, "copying unchanged content");
+	for (guint i = 0; i < w->spooled->len; i++) {
+		struct blob *b = g_ptr_array_index(w->spooled, i);
+		if (!put_blob(w, b, &b->out, err))
+			return ib_while(err, "writing new content");
+	}
+	for (guint i = 0; i < w->recode->len; i++)
+		if (!ib_wim_blob_stream(w->wim, g_ptr_array_index(w->recode, i), &s, err) || !recode(w, s, err))
+			return ib_while(err, "compressing content anew");
+	return !w->scratch || ib_wim_spool_flush(w->scratch, err);
+}
+
+/* ---- metadata ---- */
+
+static bool copy_metadata(struct writer *w, struct ib_image *image, struct ib_error **err)
+{
+	const struct blob *b = image->metadata;
+
+	image->out = (struct reshdr){ .offset = w->out.at, .stored = b->stored, .size = b->size,
+				      .flags = b->flags & RES_COMPRESSED };
+	memcpy(image->out_hash, b->hash, IB_WIM_HASH_SIZE);
+	if (!ib_wim_out_flush(&w->out, err) ||
+	    !ib_output_copy(&w->out.out, w->out.at, w->wim->in, b->at, b->stored, w->options->progress, err))
+		return false;
+	w->out.at += b->stored;
+	return true;
+}
+
+static bool metadata_stream(struct writer *w, struct ib_image *image, struct ib_stream **ret, struct ib_error **err)
+{
+	g_autoptr(GBytes) bytes = NULL;
+
+	if (!image->edited)
+		return ib_wim_blob_stream(w->wim, image->metadata, ret, err);
+	if (!ib_wim_metadata_write(image, &bytes, err))
+		return false;
+	*ret = ib_stream_from_bytes(bytes);
+	return true;
+}
+
+static bool write_metadata(struct writer *w, struct ib_image *image, struct ib_error **err)
+{
+	struct ib_stream *s;
+
+	if (!image->edited && can_copy(w, image->metadata))
+		return copy_metadata(w, image, err);
+	w->metadata = &image->out;
+	w->metadata_hash = image->out_hash;
+	return metadata_stream(w, image, &s, err) && recode(w, s, err) && ib_wim_spool_flush(w->scratch, err);
+}
+
+static bool write_all_metadata(struct writer *w, struct ib_error **err)
+{
+	GPtrArray *images = w->wim->images;
+
+	for (guint i = 0; i < images->len; i++) {
+		struct ib_image *image = g_ptr_array_index(images, i);
+		if (!write_metadata(w, image, err))
+			return ib_while(err, "writing the metadata of image %u", i + 1);
+		image->out.flags |= RES_METADATA;
+	}
+	return true;
+}
+
+/* ---- tables ---- */
+
+static bool put_entry(struct writer *w, const struct reshdr *r, uint32_t refs, const uint8_t *hash,
+		      struct ib_error **err)
+{
+	uint8_t entry[WIM_ENTRY_SIZE];
+
+	ib_wim_put_reshdr(entry, r);
+	ib_put_le16(entry + 24, 1);
+	ib_put_le32(entry + 26, refs);
+	memcpy(entry + 30, hash, IB_WIM_HASH_SIZE);
+	return ib_wim_out_put(&w->out, entry, sizeof entry, err);
+}
+
+static bool put_entries(struct writer *w, GPtrArray *blobs, struct ib_error **err)
+{
+	for (guint i = 0; i < blobs->len; i++) {
+		const struct blob *b = g_ptr_array_index(blobs, i);
+		if (!put_entry(w, &b->out, b->refs, b->hash, err))
+			return false;
+	}
+	return true;
+}
+
+static bool write_table(struct writer *w, struct reshdr *ret, struct ib_error **err)
+{
+	GPtrArray *images = w->wim->images;
+	uint64_t at = w->out.at;
+
+	for (guint i = 0; i < images->len; i++) {
+		struct ib_image *image = g_ptr_array_index(images, i);
+		if (!put_entry(w, &image->out, 1, image->out_hash, err))
+			return false;
+	}
+	if (!put_entries(w, w->raw, err) || !put_entries(w, w->spooled, err) || !put_entries(w, w->recode, err))
+		return false;
+	*ret = (struct reshdr){ .offset = at, .stored = w->out.at - at, .size = w->out.at - at, .flags = RES_METADATA };
+	return true;
+}
+
+static bool write_xml(struct writer *w, struct reshdr *ret, struct ib_error **err)
+{
+	gsize len;
+
+	ib_wim_xml_set_number(ib_xml_root(w->wim->xml), "TOTALBYTES", w->out.at);
+	g_autoptr(GBytes) xml = ib_xml_write(w->wim->xml, IB_XML_UTF16);
+	const void *data = g_bytes_get_data(xml, &len);
+	*ret = (struct reshdr){ .offset = w->out.at, .stored = len, .size = len, .flags = RES_METADATA };
+	return ib_wim_out_put(&w->out, data, len, err);
+}
+
+/* SHA-1 of every 10 MiB from the end of the header to the end of the blob table. */
+static bool write_integrity(struct writer *w, uint64_t end, struct reshdr *ret, struct ib_error **err)
+{
+	uint64_t covered = end - WIM_HEADER_SIZE;
+	uint32_t count = (uint32_t)((covered + INTEGRITY_CHUNK - 1) / INTEGRITY_CHUNK);
+	uint32_t size = 12 + count * IB_SHA1_SIZE;
+	g_autofree uint8_t *table = g_malloc(size), *buf = g_malloc(INTEGRITY_CHUNK);
+
+	if (!ib_wim_out_flush(&w->out, err))
+		return false;
+	ib_put_le32(table, size);
+	ib_put_le32(table + 4, count);
+	ib_put_le32(table + 8, INTEGRITY_CHUNK);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t at = WIM_HEADER_SIZE + (uint64_t)i * INTEGRITY_CHUNK;
+		size_t n = (size_t)MIN(INTEGRITY_CHUNK, end - at);
+		if (!ib_output_read(&w->out.out, at, buf, n, err))
+			return false;
+		ib_digest_bytes(IB_DIGEST_SHA1, buf, n, table + 12 + (size_t)i * IB_SHA1_SIZE);
+	}
+	*ret = (struct reshdr){ .offset = w->out.at, .stored = size, .size = size, .flags = RES_METADATA };
+	return ib_wim_out_put(&w->out, table, size, err);
+}
+
+/* ---- header ---- */
+
+static uint32_t header_flags(const struct writer *w)
+{
+	static const uint32_t of[] = {
+		[IB_WIM_NONE] = 0,
+		[IB_WIM_XPRESS] = WIM_FLAG_COMPRESSED | WIM_FLAG_XPRESS,
+		[IB_WIM_LZX] = WIM_FLAG_COMPRESSED | WIM_FLAG_LZX,
+		[IB_WIM_LZMS] = WIM_FLAG_COMPRESSED | WIM_FLAG_LZMS,
+	};
+
+	return of[w->compression] | (w->wim->flags & WIM_FLAG_REPARSE_FIX);
+}
+
+static void fill_header(const struct writer *w, uint8_t h[WIM_HEADER_SIZE])
+{
+	memset(h, 0, WIM_HEADER_SIZE);
+	memcpy(h, "MSWIM\0\0\0", 8);
+	ib_put_le32(h + 8, WIM_HEADER_SIZE);
+	ib_put_le32(h + 12, WIM_VERSION);
+	ib_put_le32(h + 16, header_flags(w));
+	ib_put_le32(h + 20, w->compression == IB_WIM_NONE ? 0 : w->chunk);
+	memcpy(h + 24, w->options->guid, 16);
+	ib_put_le16(h + 40, 1);
+	ib_put_le16(h + 42, 1);
+	ib_put_le32(h + 44, w->wim->images->len);
+}
+
+/* Until the end the file says of itself that it is not finished. */
+static bool begin(struct writer *w, struct ib_error **err)
+{
+	uint8_t h[WIM_HEADER_SIZE];
+
+	fill_header(w, h);
+	ib_put_le32(h + 16, header_flags(w) | WIM_FLAG_IN_PROGRESS);
+	w->out.at = WIM_HEADER_SIZE;
+	return ib_output_write(&w->out.out, 0, h, sizeof h, err);
+}
+
+static bool finish(struct writer *w, struct ib_error **err)
+{
+	uint8_t h[WIM_HEADER_SIZE];
+	struct reshdr table, xml, integrity = { .offset = 0 };
+	const struct ib_image *boot = ib_wim_image_at(w->wim, w->wim->boot_index);
+
+	if (!write_table(w, &table, err))
+		return false;
+	uint64_t end = w->out.at;
+	if (!write_xml(w, &xml, err) || (w->options->integrity && !write_integrity(w, end, &integrity, err)) ||
+	    !ib_wim_out_flush(&w->out, err))
+		return false;
+	fill_header(w, h);
+	ib_wim_put_reshdr(h + 48, &table);
+	ib_wim_put_reshdr(h + 72, &xml);
+	if (boot) {
+		ib_wim_put_reshdr(h + 96, &boot->out);
+		ib_put_le32(h + 120, w->wim->boot_index);
+	}
+	ib_wim_put_reshdr(h + 124, &integrity);
+	return ib_output_write(&w->out.out, 0, h, sizeof h, err);
+}
+
+/* ---- public ---- */
+
+static bool check_call(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_error **err)
+{
+	if (options->size != sizeof *options)
+		return ib_throw(err, IB_ERR_USAGE, "the options for writing a WIM have a wrong size");
+	if (wim->boot_index > wim->images->len)
+		return ib_throw(err, IB_ERR_INPUT, "boot index %u, but only %u images", wim->boot_index,
+				wim->images->len);
+	return true;
+}
+
+bool ib_wim_write(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
+		  uint64_t *ret_size, struct ib_error **err)
+{
+	struct writer w = { .wim = wim, .options = options };
+
+	if (!check_call(wim, options, err))
+		return false;
+	ib_wim_out_init(&w.out, out);
+	bool ok = plan(&w, true, err) && begin(&w, err) && write_blobs(&w, err) && write_all_metadata(&w, err) &&
+		  finish(&w, err);
+	uint64_t size = w.out.at;
+	writer_fini(&w);
+	if (!ok)
+		return ib_while(err, "writing image file '%s'", out->name);
+	*ret_size = size;
+	return true;
+}
+
+static uint64_t sum(GPtrArray *blobs, bool plain)
+{
+	uint64_t n = 0;
+
+	for (guint i = 0; i < blobs->len; i++) {
+		const struct blob *b = g_ptr_array_index(blobs, i);
+		n += plain ? b->size : b->stored;
+	}
+	return n;
+}
+
+/* Generous: a tree in memory is never smaller than its metadata. */
+static bool metadata_bound(struct ib_wim *wim, uint64_t *ret, struct ib_error **err)
+{
+	uint64_t n = 0;
+
+	for (guint i = 0; i < wim->images->len; i++) {
+		struct ib_image *image = g_ptr_array_index(wim->images, i);
+		g_autoptr(GBytes) bytes = NULL;
+		if (!image->edited) {
+			n += image->metadata->size;
+			continue;
+		}
+		if (!ib_wim_metadata_write(image, &bytes, err))
+			return false;
+		n += g_bytes_get_size(bytes);
+	}
+	*ret = n;
+	return true;
+}
+
+static void fill_cost(const struct writer *w, uint64_t metadata, struct ib_wim_cost *ret)
+{
+	struct ib_wim *wim = w->wim;
+	g_autoptr(GBytes) xml = ib_xml_write(wim->xml, IB_XML_UTF16);
+	uint64_t entries = w->raw->len + w->spooled->len + w->recode->len + wim->images->len;
+
+	ret->copy_bytes = sum(w->raw, false);
+	ret->new_bytes = sum(w->spooled, false);
+	ret->recompress_bytes = sum(w->recode, true);
+	/* Content is written in its smaller form, so a chunk table of new content never adds to its plain
+	 * size; 2 KiB an image cover sums and times that the XML does not have yet. */
+	uint64_t tables = sum(w->spooled, true) / w->chunk * 8;
+	uint64_t total = WIM_HEADER_SIZE + ret->copy_bytes + ret->new_bytes + tables + ret->recompress_bytes + metadata +
+			 entries * WIM_ENTRY_SIZE + g_bytes_get_size(xml) + 2048 * ((uint64_t)wim->images->len + 1);
+	if (w->options->integrity)
+		total += 12 + (total / INTEGRITY_CHUNK + 1) * IB_SHA1_SIZE;
+	ret->max_total_bytes = total;
+}
+
+bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_wim_cost *ret,
+		 struct ib_error **err)
+{
+	struct writer w = { .wim = wim, .options = options };
+	uint64_t metadata;
+
+	if (!check_call(wim, options, err))
+		return false;
+	bool ok = plan(&w, false, err) && metadata_bound(wim, &metadata, err);
+	if (ok)
+		fill_cost(&w, metadata, ret);
+	writer_fini(&w);
+	return ok;
+}
