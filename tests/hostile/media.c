@@ -441,3 +441,25 @@ Test(media, iso_duplicate)
 	expect(&d, false, IB_ERR_INPUT, "two entries called 'readme.txt'");
 	g_free(d.data);
 }
+
+/* Level 3: a file of two records, the first of which says that there is more. */
+Test(media, iso_several_extents)
+{
+	struct disc d = iso_disc();
+	uint8_t *p = sector(&d, 25) + 68;
+	uint32_t size = ib_le32(p + 10);
+
+	memcpy(p + 44, p, 44);
+	p[25] = 0x80;
+	g_autoptr(GBytes) bytes = g_bytes_new(d.data, d.size);
+	ib_auto_input in = ib_input_from_bytes(bytes, "disc.iso");
+	ib_auto_media media = NULL;
+	ib_auto_error err = NULL;
+	cr_assert(ib_media_open(in, &media, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_eq(ib_media_count(media), 1);
+	cr_expect_eq(ib_media_entry(media, 0)->extent_count, 2);
+	cr_expect_eq(ib_media_entry(media, 0)->size, 2 * size);
+	p[44 + 33] = 'X'; /* the rest belongs to another file */
+	expect(&d, false, IB_ERR_INPUT, "lacks its last extent");
+	g_free(d.data);
+}
