@@ -79,14 +79,29 @@ for where in "UTCTIME 1" "HEX.DUMP 1" "HEX.DUMP 2" "messageDigest 1" "OCTET.STRI
 	verify certs/lab-root.pem bad.cat && fail "a changed byte at $off ($where) is not noticed"
 done
 
-# 5. the list is Microsoft's kind: a SEQUENCE as content, SHA-256 list, both kinds of members
+# 5. programs are listed by the digest that others compute of them; a changed one is not
+member() {
+	osslsigncode verify -ignore-crl -CAfile certs/lab-root.pem -TSA-CAfile certs/lab-root.pem -catalog "$1" -in "$2" >verify.log 2>&1
+}
+september=$(dirname $cat)
+for pair in "x/Lab-OpenTools*/Lab-OpenTools-Core-Package*.cat x/Lab-OpenTools*/*_lab-opentools-core_*/opentool.exe" \
+	"$september/package_2_*.cat $september/amd64_microsoft-windows-notepad_*/notepad.exe" \
+	"$september/package_3_*.cat $september/wow64_microsoft-windows-notepad_*/notepad.exe"; do
+	read -r list program <<<"$(echo $pair)"
+	member "$list" "$program" || { cat verify.log; fail "$program is not in $list"; }
+	cp "$program" bad.exe
+	printf 'X' | dd of=bad.exe bs=1 seek=3000 conv=notrunc status=none
+	cmp -s "$program" bad.exe || ! member "$list" bad.exe || fail "a changed $program is accepted"
+done
+
+# 6. the list is Microsoft's kind: a SEQUENCE as content, SHA-256 list, both kinds of members
 for oid in 1.3.6.1.4.1.311.10.1 1.3.6.1.4.1.311.12.1.1 1.3.6.1.4.1.311.12.1.3 1.3.6.1.4.1.311.12.2.3 \
 	1.3.6.1.4.1.311.2.1.4 1.3.6.1.4.1.311.2.1.25 1.3.6.1.4.1.311.12.2.1 1.3.6.1.4.1.311.2.1.12 1.3.6.1.4.1.311.3.3.1; do
 	grep -q ":$oid\$" shape || fail "no $oid in the catalog"
 done
 grep -A3 ':1.3.6.1.4.1.311.10.1$' shape | sed -n '3p' | grep SEQUENCE >/dev/null || fail "the content is not a SEQUENCE"
 
-# 6. with real data at hand: the same nesting of tags and object identifiers as in a real catalog
+# 7. with real data at hand: the same nesting of tags and object identifiers as in a real catalog
 # depth, tag and object identifier of everything in the third member of SignedData, once each
 skeleton() {
 	openssl asn1parse -inform DER -in "$1" | sed -E 's/^ *[0-9]+:d=([0-9]+) +hl=[^:]*: */\1 /; s/ *\[HEX DUMP\].*//; s/(TIME) *:.*/\1/; s/ +$//' |
@@ -94,10 +109,15 @@ skeleton() {
 }
 real=$(find "${IMGBUILD_REAL_DATA:-/nonexistent}" -name 'OpenSSH-Server-Package*.cab' 2>/dev/null | head -n1 || true)
 if [ -n "$real" ]; then
-	7zz e -y -oreal "$real" update.cat >/dev/null
-	skeleton real/update.cat >real.skeleton
-	skeleton "$(echo x/Lab-OpenTools*/update.cat)" >lab.skeleton
-	[ "$(wc -l <lab.skeleton)" -gt 25 ] || fail "no skeleton"
-	diff real.skeleton lab.skeleton || fail "the list's shape differs from a real catalog's"
+	7zz x -y -oreal "$real" >/dev/null
+	while read -r genuine ours; do
+		skeleton real/$genuine >real.skeleton
+		skeleton x/Lab-OpenTools*/$ours >lab.skeleton
+		[ "$(wc -l <lab.skeleton)" -gt 25 ] || fail "no skeleton of $ours"
+		diff real.skeleton lab.skeleton || fail "the list's shape differs from a real catalog's"
+	done <<-'END'
+		update.cat update.cat
+		Microsoft-OneCore-OpenSSH-ServerOnly*.cat Lab-OpenTools-Server*.cat
+	END
 fi
 echo "ok: $count catalogs"

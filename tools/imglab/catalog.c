@@ -2,6 +2,7 @@
 
 #include "der.h"
 #include "digest/digest.h"
+#include "pe.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@
 #define OID_MEMBER_INFO "1.3.6.1.4.1.311.12.2.3"
 #define OID_INDIRECT_DATA "1.3.6.1.4.1.311.2.1.4"
 #define OID_FLAT_FILE "1.3.6.1.4.1.311.2.1.25"
+#define OID_PE_IMAGE "1.3.6.1.4.1.311.2.1.15"
 #define OID_STATEMENT_TYPE "1.3.6.1.4.1.311.2.1.11"
 #define OID_OPUS_INFO "1.3.6.1.4.1.311.2.1.12"
 #define OID_INDIVIDUAL_SIGNING "1.3.6.1.4.1.311.2.1.21"
@@ -33,8 +35,23 @@
 
 struct lab_catalog {
 	char *package;
-	GTree *members; /* hex of the digest -> GByteArray of its bytes; sorted */
+	GTree *members; /* hex of the tag -> struct member; sorted */
 };
+
+struct member {
+	uint8_t digest[IB_DIGEST_MAX];
+	size_t size;
+	bool program; /* the digest is an Authenticode one */
+	char *hint;   /* path of payload, or NULL */
+};
+
+static void member_free(void *p)
+{
+	struct member *m = p;
+
+	g_free(m->hint);
+	g_free(m);
+}
 
 static int compare_keys(const void *a, const void *b, void *data)
 {
@@ -46,7 +63,7 @@ struct lab_catalog *lab_catalog_new(const char *package)
 	struct lab_catalog *cat = g_new0(struct lab_catalog, 1);
 
 	cat->package = g_strdup(package);
-	cat->members = g_tree_new_full(compare_keys, NULL, g_free, (GDestroyNotify)g_bytes_unref);
+	cat->members = g_tree_new_full(compare_keys, NULL, g_free, member_free);
 	return cat;
 }
 
@@ -65,60 +82,96 @@ void lab_catalog_clear(struct lab_catalog **cat)
 	*cat = NULL;
 }
 
-void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len)
+void lab_catalog_add_file(struct lab_catalog *cat, const char *path, const void *data, size_t len)
 {
 	const enum ib_digest_algorithm algorithms[] = { IB_DIGEST_SHA1, IB_DIGEST_SHA256 };
-	uint8_t digest[IB_DIGEST_MAX];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(algorithms); i++) {
-		size_t size = ib_digest_size(algorithms[i]);
+		struct member *m = g_new0(struct member, 1);
 
-		ib_digest_bytes(algorithms[i], data, len, digest);
-		g_tree_insert(cat->members, ib_hex(digest, size), g_bytes_new(digest, size));
+		m->size = ib_digest_size(algorithms[i]);
+		m->program = path && lab_pe_digest(data, len, algorithms[i], m->digest);
+		m->hint = g_strdup(path);
+		if (!m->program)
+			ib_digest_bytes(algorithms[i], data, len, m->digest);
+		char *tag = ib_hex(m->digest, m->size);
+		if (!g_tree_lookup(cat->members, tag)) {
+			g_tree_insert(cat->members, tag, m);
+			continue;
+		}
+		g_free(tag);
+		member_free(m);
 	}
 }
 
-/* SPC_INDIRECT_DATA of a flat file: what it is, and its digest once more. */
-static GByteArray *indirect_data(const void *digest, size_t size)
+void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len)
 {
+	lab_catalog_add_file(cat, NULL, data, len);
+}
+
+/* What was digested: a flat file, or a program's image (with resources and imports). */
+static GByteArray *subject_kind(bool program)
+{
+	static const uint8_t flags[] = { 5, 0xa0 }; /* BIT STRING: five unused bits */
 	GByteArray *link = lab_der(LAB_DER_EXPLICIT + 2, lab_der_bytes(LAB_DER_CONTEXT + 0, "", 0), NULL);
-	GByteArray *what = lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_FLAT_FILE), link, NULL);
-	GByteArray *info = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
-				   lab_der_bytes(LAB_DER_OCTETS, digest, size), NULL);
 
-	return lab_der_attribute(OID_INDIRECT_DATA, lab_der(LAB_DER_SEQUENCE, what, info, NULL));
+	if (!program)
+		return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_FLAT_FILE), link, NULL);
+	GByteArray *image = lab_der(LAB_DER_SEQUENCE, lab_der_bytes(LAB_DER_BITS, flags, sizeof(flags)),
+				    lab_der(LAB_DER_EXPLICIT + 0, link, NULL), NULL);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_PE_IMAGE), image, NULL);
 }
 
-/* SHA-1 members have only the empty member info, SHA-256 members indirect data too. */
-static GByteArray *member(GBytes *digest)
+/* SPC_INDIRECT_DATA: what it is, and its digest once more. */
+static GByteArray *indirect_data(const struct member *m)
 {
-	gsize size;
-	const void *data = g_bytes_get_data(digest, &size);
-	GByteArray *info = lab_der_attribute(OID_MEMBER_INFO, lab_der_bytes(LAB_DER_CONTEXT + 2, "", 0));
-	GByteArray *attributes = size == IB_SHA256_SIZE
-					 ? lab_der(LAB_DER_SET, info, indirect_data(data, size), NULL)
-					 : lab_der(LAB_DER_SET, info, NULL);
+	GByteArray *digest = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
+				     lab_der_bytes(LAB_DER_OCTETS, m->digest, m->size), NULL);
 
-	return lab_der(LAB_DER_SEQUENCE, lab_der_bytes(LAB_DER_OCTETS, data, size), attributes, NULL);
+	return lab_der_attribute(OID_INDIRECT_DATA,
+				 lab_der(LAB_DER_SEQUENCE, subject_kind(m->program), digest, NULL));
 }
 
-static int add_member(void *key, void *digest, void *parts)
-{
-	g_ptr_array_add(parts, member(digest));
-	return 0;
-}
-
-/* An extension that holds name, flags and the value as NUL-ended UTF-16LE. */
-static GByteArray *name_value(const char *name, const char *value)
+/* Name, flags and the value as NUL-ended UTF-16LE. */
+static GByteArray *name_value(const char *name, uint32_t flags, const char *value)
 {
 	size_t bytes;
 	g_autofree uint8_t *wide = ib_utf8_to_utf16(value, &bytes);
 	g_autofree uint8_t *ended = g_malloc0(bytes + 2);
 
 	memcpy(ended, wide, bytes);
-	g_autoptr(GByteArray) pair =
-		lab_der(LAB_DER_SEQUENCE, lab_der_bmp(LAB_DER_BMPSTRING, name), lab_der_uint(0x10001),
-			lab_der_bytes(LAB_DER_OCTETS, ended, bytes + 2), NULL);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_bmp(LAB_DER_BMPSTRING, name), lab_der_uint(flags),
+		       lab_der_bytes(LAB_DER_OCTETS, ended, bytes + 2), NULL);
+}
+
+/* SHA-1 members have only the member info, SHA-256 members indirect data and hint too. */
+static GByteArray *encode_member(const struct member *m)
+{
+	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	GByteArray *info = lab_der_bytes(LAB_DER_CONTEXT + (m->program ? 0 : 2), "", 0);
+
+	g_ptr_array_add(attributes, lab_der_attribute(OID_MEMBER_INFO, info));
+	if (m->size == IB_SHA256_SIZE) {
+		g_ptr_array_add(attributes, indirect_data(m));
+		if (m->hint)
+			g_ptr_array_add(attributes,
+					lab_der_attribute(OID_NAME_VALUE, name_value("Hint", 0x10010001, m->hint)));
+	}
+	lab_der_sort(attributes);
+	return lab_der(LAB_DER_SEQUENCE, lab_der_bytes(LAB_DER_OCTETS, m->digest, m->size),
+		       lab_der_list(LAB_DER_SET, attributes), NULL);
+}
+
+static int add_member(void *key, void *member, void *parts)
+{
+	g_ptr_array_add(parts, encode_member(member));
+	return 0;
+}
+
+static GByteArray *extension(const char *name, const char *value)
+{
+	g_autoptr(GByteArray) pair = name_value(name, 0x10001, value);
+
 	return lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_NAME_VALUE),
 		       lab_der_bytes(LAB_DER_OCTETS, pair->data, pair->len), NULL);
 }
@@ -134,8 +187,8 @@ static GByteArray *trust_list(const struct lab_catalog *cat, int64_t when)
 	/* Microsoft's identifier is a random GUID; ours follows from the content. */
 	ib_digest_bytes(IB_DIGEST_SHA256, entries->data, entries->len, id);
 	GByteArray *extensions = lab_der(LAB_DER_EXPLICIT + 0,
-					 lab_der(LAB_DER_SEQUENCE, name_value("OSAttr", SUPPORTED_SYSTEMS),
-						 name_value("PackageName", cat->package), NULL),
+					 lab_der(LAB_DER_SEQUENCE, extension("OSAttr", SUPPORTED_SYSTEMS),
+						 extension("PackageName", cat->package), NULL),
 					 NULL);
 	return lab_der(LAB_DER_SEQUENCE, lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_CATALOG_LIST), NULL),
 		       lab_der_bytes(LAB_DER_OCTETS, id, 16), lab_der_time(LAB_DER_UTCTIME, when),

@@ -5,8 +5,8 @@
  * (1.3.6.1.4.1.311.10.1): a SEQUENCE, not an octet string, so no CMS library
  * can make or check one. The messageDigest covers the list's content octets
  * without tag and length. Each member is listed by SHA-1 (tag only) and by
- * SHA-256 (tag and indirect data), sorted by tag, as in catalogs of 2021
- * features on demand. The lab's TSA adds an RFC 3161 token as unsigned
+ * SHA-256 (tag, indirect data, for payload its path), sorted by tag, as in
+ * catalogs of 2021 features on demand. The lab's TSA adds an RFC 3161 token as unsigned
  * attribute 1.3.6.1.4.1.311.3.3.1.
  */
 #ifndef IMGLAB_CATALOG_H
@@ -31,6 +31,12 @@ void lab_catalog_clear(struct lab_catalog **cat);
 
 /** Add a member: the whole bytes of a mum or of a plain (decompressed) manifest. The same bytes twice count once. */
 void lab_catalog_add(struct lab_catalog *cat, const void *data, size_t len);
+
+/**
+ * Add a payload file. Programs are known by their Authenticode digest, others by that of their bytes.
+ * @param path  "<keyform>\<file>", becomes the member's Hint attribute; copied
+ */
+void lab_catalog_add_file(struct lab_catalog *cat, const char *path, const void *data, size_t len);
 
 /**
  * Encode, sign and time-stamp.

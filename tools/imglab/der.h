@@ -16,6 +16,7 @@
 /** Tags; context tags are LAB_DER_CONTEXT + n (primitive) or LAB_DER_EXPLICIT + n (constructed). */
 enum lab_der_tag {
 	LAB_DER_INTEGER = 0x02,
+	LAB_DER_BITS = 0x03,
 	LAB_DER_OCTETS = 0x04,
 	LAB_DER_OID = 0x06,
 	LAB_DER_UTCTIME = 0x17,

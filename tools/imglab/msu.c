@@ -54,6 +54,35 @@ static void pack_or_spoil(struct packing *p, const char *name, GBytes *bytes, en
 	pack(p, name, bad);
 }
 
+/* Calls take() for each payload file of the package, as "<keyform>\\<file>". */
+static void each_payload(const struct packing *p, const struct lab_package *package,
+			 void (*take)(void *data, const char *path, GBytes *bytes), void *data)
+{
+	for (guint i = 0; i < package->components->len; i++) {
+		const struct lab_component *c = package->components->pdata[i];
+		g_autofree char *key = lab_key_long(&c->id);
+
+		for (guint j = 0; j < c->files->len; j++) {
+			const struct lab_file *f = c->files->pdata[j];
+
+			take(data, lab_printf(p->how->arena, "%s\\%s", key, f->name), f->bytes);
+		}
+	}
+}
+
+static void list_payload(void *cat, const char *path, GBytes *bytes)
+{
+	gsize len;
+	const void *data = g_bytes_get_data(bytes, &len);
+
+	lab_catalog_add_file(cat, path, data, len);
+}
+
+static void pack_payload(void *packing, const char *path, GBytes *bytes)
+{
+	pack_or_spoil(packing, path, bytes, LAB_FLAW_PAYLOAD);
+}
+
 static bool sign_members(const struct packing *p, const struct lab_package *package, GPtrArray *members, GBytes **ret,
 			 struct ib_error **err)
 {
@@ -66,21 +95,8 @@ static bool sign_members(const struct packing *p, const struct lab_package *pack
 
 		lab_catalog_add(cat, data, len);
 	}
+	each_payload(p, package, list_payload, cat);
 	return lab_catalog_sign(cat, p->how->pki, p->how->signer, p->how->when, ret, err);
-}
-
-static void pack_payload(struct packing *p, const struct lab_package *package)
-{
-	for (guint i = 0; i < package->components->len; i++) {
-		const struct lab_component *c = package->components->pdata[i];
-		g_autofree char *key = lab_key_long(&c->id);
-
-		for (guint j = 0; j < c->files->len; j++) {
-			const struct lab_file *f = c->files->pdata[j];
-
-			pack_or_spoil(p, lab_printf(p->how->arena, "%s\\%s", key, f->name), f->bytes, LAB_FLAW_PAYLOAD);
-		}
-	}
 }
 
 /* "<stem>.mum" and "<stem>.cat" */
@@ -119,7 +135,7 @@ static bool pack_package(struct packing *p, const struct lab_package *package, b
 
 		pack_or_spoil(p, m->name, m->bytes, LAB_FLAW_MANIFEST);
 	}
-	pack_payload(p, package);
+	each_payload(p, package, pack_payload, p);
 	/* Packages of the lab have one level of children, as Microsoft's have. */
 	for (guint i = 0; root && i < package->children->len; i++)
 		if (!pack_package(p, package->children->pdata[i], false, err))

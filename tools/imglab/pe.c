@@ -1,7 +1,5 @@
 #include "pe.h"
 
-#include "digest/digest.h"
-
 #include <string.h>
 
 #define FILE_ALIGN 0x200u
@@ -515,4 +513,35 @@ GBytes *lab_pe_build(const struct lab_pe *pe)
 	}
 	ib_put_le32(out->data + CHECKSUM_OFFSET, checksum(out));
 	return g_byte_array_free_to_bytes(out);
+}
+
+/* ---- the digest in catalogs ---- */
+
+/* From the start of the PE signature. */
+enum { OPTIONAL_HEADER = 24, CHECKSUM = OPTIONAL_HEADER + 64, CERTIFICATES_32 = OPTIONAL_HEADER + 128,
+       CERTIFICATES_64 = OPTIONAL_HEADER + 144, OPTIONAL_HEADER_MIN = CERTIFICATES_64 + 8 };
+
+bool lab_pe_digest(const void *data, size_t len, enum ib_digest_algorithm algorithm, uint8_t *ret)
+{
+	const uint8_t *file = data;
+	uint32_t pe = len >= 64 ? ib_le32(file + 60) : 0;
+	static const uint8_t zeros[8];
+
+	if (len < 64 || memcmp(file, "MZ", 2) != 0 || pe > len || len - pe < OPTIONAL_HEADER_MIN ||
+	    memcmp(file + pe, "PE\0\0", 4) != 0)
+		return false;
+	bool wide = ib_le16(file + pe + OPTIONAL_HEADER) == 0x20b;
+	size_t entry = pe + (wide ? CERTIFICATES_64 : CERTIFICATES_32);
+	uint64_t certificates = ib_le32(file + entry), size = ib_le32(file + entry + 4);
+	uint64_t end = certificates ? certificates : len;
+	if (certificates && (certificates < entry + 8 || certificates + size != len))
+		return false;
+	struct ib_digest *d = ib_digest_new(algorithm);
+	ib_digest_update(d, file, pe + CHECKSUM);
+	ib_digest_update(d, file + pe + CHECKSUM + 4, entry - pe - CHECKSUM - 4);
+	ib_digest_update(d, file + entry + 8, (size_t)end - entry - 8);
+	ib_digest_update(d, zeros, (size_t)(8 - end % 8) % 8); /* certificates begin at a multiple of 8 */
+	ib_digest_final(d, ret);
+	ib_digest_free(d);
+	return true;
 }

@@ -8,7 +8,7 @@
 #ifndef IMGLAB_PE_H
 #define IMGLAB_PE_H
 
-#include "base/base.h"
+#include "digest/digest.h"
 
 /** What to build. Zero or NULL means the default. All text is borrowed. */
 struct lab_pe {
@@ -26,6 +26,16 @@ struct lab_pe {
 
 /** Build it. Same description, same bytes. @return owned by the caller (g_bytes_unref) */
 GBytes *lab_pe_build(const struct lab_pe *pe);
+
+/**
+ * The digest by which catalogs know a program: all of the file but the checksum,
+ * the entry of the certificate table, and the certificates (Authenticode).
+ *
+ * @param algorithm  IB_DIGEST_SHA1 or IB_DIGEST_SHA256
+ * @param ret        ib_digest_size() bytes; written when true
+ * @return false when the bytes are no program, or one with bytes behind its certificates
+ */
+bool lab_pe_digest(const void *data, size_t len, enum ib_digest_algorithm algorithm, uint8_t *ret);
 
 /**
  * Pseudo-random bytes that compress to about a third, from a seed and a label.
