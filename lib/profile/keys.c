@@ -59,6 +59,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 
 	{ "sign", "certificate", IB_INI_PATH, false, NULL, NULL, "PEM of the signing certificate, with its chain" },
 	{ "sign", "key", IB_INI_KEY, false, NULL, NULL, "its key: a PEM file, or pkcs11:…" },
+	{ "sign", "module", IB_INI_PATH, false, NULL, NULL, "PKCS#11 library of the token; for a pkcs11: key" },
 	{ "sign", "pin", IB_INI_SECRET, false, NULL, NULL, "PIN or passphrase of the key, as a reference" },
 	{ "sign", "digests", IB_INI_WORDS, false, "sha256", "sha256|sm3", "digest lists to write" },
 

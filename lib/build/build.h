@@ -1,0 +1,141 @@
+/**
+ * build: runs a profile. Stages, plan, apply, workspace, delivery.
+ *
+ * Data flows one way: profile -> plan (no writes) -> base -> updates ->
+ * removals, features, values -> verify -> media -> digests -> metadata, papers ->
+ * signature -> folder in its place. Each stage is a row of the table in
+ * stages.c: it can plan without writing, and apply what it planned.
+ *
+ * A build either ends with a complete, verified folder under its final name or
+ * leaves nothing that could be mistaken for one: everything is made in
+ * `.work-<name>` beside it and renamed at the end.
+ *
+ * Threads: one call at a time per output folder.
+ */
+#ifndef IB_BUILD_BUILD_H
+#define IB_BUILD_BUILD_H
+
+#include "base/base.h"
+
+/** Turns a secret reference ("env:NAME", "file:PATH") into the secret; owned by the caller (g_free). */
+typedef bool (*ib_secret_fn)(const char *reference, char **ret, void *data, struct ib_error **err);
+
+/** What to build and where. Strings are borrowed for the call. */
+struct ib_build_options {
+	size_t size;              /**< sizeof this struct */
+	const char *profile;      /**< path of the profile */
+	const char *out_dir;      /**< final folder; NULL: out/<label> below the current folder */
+	const char *data_dir;     /**< holds manifests/ */
+	char *const *sets;        /**< --set name=value, NULL-ended or NULL */
+	const char *vars_file;    /**< --vars, or NULL */
+	bool publish;             /**< --publish */
+	unsigned threads;         /**< 0: number of processors */
+	int64_t now;              /**< real time, seconds since 1970: signatures and records only */
+	ib_secret_fn secret;
+	void *secret_data;
+	struct ib_progress *progress; /**< root, or NULL */
+};
+
+/** One line of a plan. */
+struct ib_plan_item {
+	const char *stage;     /**< section of the profile */
+	char *text;            /**< one sentence */
+	uint64_t weight_bytes; /**< for the progress bar */
+};
+
+struct ib_plan {
+	char *name, *out_dir;
+	GPtrArray *items;      /**< struct ib_plan_item * */
+	GPtrArray *warnings;   /**< char * */
+	GPtrArray *missing;    /**< char *: roles that have not approved yet */
+	uint64_t need_bytes, available_bytes;
+	char *json;            /**< the same as one JSON document, docs/json.md */
+};
+/** Free; NULL is fine. */
+void ib_plan_free(struct ib_plan *plan);
+
+/**
+ * Decide everything that can be decided without a write, refusals included.
+ * Throws what the build would throw. Result: ib_plan_free.
+ */
+bool ib_build_plan(const struct ib_build_options *options, struct ib_plan **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** What a build made. */
+struct ib_build_result {
+	char *out_dir, *iso;   /**< paths */
+	char *iso_sha256;      /**< hex */
+	GPtrArray *files;      /**< char *: all files below out_dir, sorted */
+	GPtrArray *warnings;   /**< char * */
+	GPtrArray *missing;    /**< char *: roles whose approval is missing */
+	char *published;       /**< address, or NULL */
+	char *json;            /**< build.json */
+};
+/** Free; NULL is fine. */
+void ib_build_result_free(struct ib_build_result *r);
+
+/**
+ * Build. With `publish` (or [publish] when = approved) also deliver, if every gate of the policy is passed;
+ * otherwise the folder is complete, unpublished, and ret->missing says who is missing.
+ * Throws IB_ERR_* as the stages do; the old output is untouched then. Result: ib_build_result_free.
+ */
+bool ib_build_run(const struct ib_build_options *options, struct ib_build_result **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/* ---- afterwards ---- */
+
+/** A decision to record. Strings are borrowed for the call. */
+struct ib_approval {
+	const char *role, *decision, *number, *opinion; /**< decision: approve, reject */
+	const char *certificate, *key; /**< PEM of the signer, its key */
+	const char *passphrase;        /**< of the key, or NULL */
+	int64_t now;
+};
+
+/** Write a signed record of a decision about a build folder into its records/. ret_path: g_free. */
+bool ib_approval_record(const char *dir, const struct ib_approval *a, char **ret_path, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/**
+ * Deliver a build folder as its profile says. The gate is checked again.
+ * @param options  profile, sets, vars_file may be NULL: taken from the folder's records/job.json
+ * Throws IB_ERR_APPROVAL naming the missing roles, IB_ERR_VERIFY (folder altered), IB_ERR_SYSTEM (network). ret_url: g_free.
+ */
+bool ib_build_publish(const char *dir, const struct ib_build_options *options, char **ret_url, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/** What verifying found. */
+struct ib_check_result {
+	unsigned files;       /**< digests compared */
+	char *signer;         /**< of SHA256SUMS */
+	char *signing_time;   /**< ISO 8601 */
+	GPtrArray *lines;     /**< char *: what was checked, in words */
+	GPtrArray *findings;  /**< char *: what is wrong */
+	char *json;
+};
+/** Free what is inside. */
+void ib_check_result_clear(struct ib_check_result *r);
+
+/**
+ * Verify a build folder, an ISO or a WIM: digests, signature, media structures, component store of each image.
+ * @param anchors_files  PEM/DER files of trusted roots, NULL-ended; NULL: signatures and catalogs are not judged, and lines say so
+ * @param full           read and hash every blob
+ * Findings are results; errors are what could not be looked at.
+ */
+bool ib_build_verify(const char *path, char *const *anchors_files, bool full, struct ib_progress *progress,
+		     struct ib_check_result *ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Say what a file holds, as one JSON document (docs/json.md): an ISO, a WIM (index: one image of it, 0 all),
+ * a package, a .mum or .manifest, a catalog or a hive; told apart by content.
+ * @param anchors_files  roots to judge a package's or catalog's signature by; NULL: not judged, and the document says so
+ * @param ret_json       owned by the caller (g_free)
+ * Throws IB_ERR_INPUT when it is none of these; IB_ERR_VERIFY when a package does not verify.
+ */
+bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, int64_t now, char **ret_json,
+		struct ib_error **err) IB_MUST_CHECK;
+
+/** Verify what lies at a delivery address as the receiver would: SHA256SUMS, its signature, every file. */
+bool ib_check_delivery(const struct ib_build_options *options, const char *url, const char *host_key, const char *key,
+		       char *const *anchors_files, struct ib_check_result *ret, struct ib_error **err) IB_MUST_CHECK;
+
+#endif

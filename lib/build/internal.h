@@ -1,0 +1,211 @@
+/* build, private: the state of one run and its stages. */
+#ifndef IB_BUILD_INTERNAL_H
+#define IB_BUILD_INTERNAL_H
+
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "build/build.h"
+#include "digest/digest.h"
+#include "media/media.h"
+#include "metadata/metadata.h"
+#include "package/package.h"
+#include "profile/profile.h"
+#include "publish/publish.h"
+#include "report/report.h"
+#include "servicing/servicing.h"
+#include "trust/trust.h"
+#include "wim/wim.h"
+
+/** Which images a package goes into; the words of [updates] targets. */
+enum target_role { TARGET_INSTALL, TARGET_BOOT };
+
+/** One WIM of the medium. */
+struct wim_file {
+	const char *path;      /**< on the medium: "sources/install.wim" */
+	struct ib_input *in;   /**< in the base */
+	struct ib_wim *wim;    /**< open while it is being serviced */
+};
+
+/** One image that is serviced. */
+struct target {
+	enum target_role role;
+	struct wim_file *file;
+	unsigned source_index; /**< 1-based, in the base */
+	char *name;            /**< image name, for messages */
+	GPtrArray *updates;    /**< struct update *, in the order of installation; borrowed */
+	struct ib_store *store;
+};
+
+/** One package file that was found. */
+struct update {
+	struct ib_package *package;
+	struct ib_package_trust trust;
+	bool named;            /**< by file in the profile, not found by search */
+	int rank;              /**< order of servicing, see updates.c */
+	const char *kb;        /**< "KB5005568", or the package's name */
+	char *skipped;         /**< why it went nowhere, or NULL */
+};
+
+/** One component to remove. */
+struct removal {
+	struct ib_ini *manifest;
+	struct ib_removal removal;
+	char **traces;         /**< what to look for afterwards */
+	struct ib_removal_summary summary;
+};
+
+/** Digests of the finished ISO. */
+struct iso_digests {
+	uint8_t sha1[IB_DIGEST_MAX], sha256[IB_DIGEST_MAX], sm3[IB_DIGEST_MAX];
+	bool has_sm3;
+};
+
+/** One run. */
+struct build {
+	const struct ib_build_options *o;
+	struct ib_ini *p;
+	int64_t epoch;         /**< [profile] date, seconds: the only clock of image, metadata, papers */
+	uint64_t filetime;
+	char *label, *final_dir, *work_dir, *iso_path;
+
+	struct ib_input *base;
+	struct ib_media *media;
+	struct wim_file install, boot;
+	GPtrArray *targets;    /**< struct target * */
+	char *edition, *product_name;
+	struct ib_version windows; /**< of the chosen edition after servicing */
+
+	struct ib_anchors *anchors;
+	GPtrArray *updates;    /**< struct update * */
+	GPtrArray *removals;   /**< struct removal * */
+	uint64_t payload_bytes;
+
+	struct ib_plan *plan;
+	JsonObject *verify;    /**< evidence/verify.json */
+	GArray *times;         /**< struct stage_time */
+	uint64_t iso_bytes;
+	struct iso_digests digests;
+	struct ib_metadata_result metadata;
+	bool has_metadata;
+	GPtrArray *notes;      /**< struct ib_report_item *: what could not be done offline */
+	unsigned projections_checked;
+};
+
+struct stage_time {
+	const char *stage;
+	double seconds;
+};
+
+/**
+ * A stage: one step of the build. `plan` decides every refusal that needs no write and adds its items;
+ * `apply` does the work in the workspace. Either may be NULL.
+ */
+struct stage {
+	const char *name;      /**< section in the profile, word in messages */
+	const char *summary;
+	bool (*plan)(struct build *b, struct ib_error **err);
+	bool (*apply)(struct build *b, struct ib_progress *progress, struct ib_error **err);
+};
+
+/** The stages in their order, ended by a NULL name. */
+extern const struct stage build_stages[];
+
+/* run.c */
+struct build *build_new(const struct ib_build_options *o, struct ib_error **err);
+void build_free(struct build *b);
+bool build_plan_all(struct build *b, struct ib_error **err);
+/** Add a line to the plan. */
+void plan_add(struct build *b, const char *stage, uint64_t weight_bytes, const char *fmt, ...) IB_PRINTF(4, 5);
+/** Add a warning to plan and result. */
+void plan_warn(struct build *b, const char *fmt, ...) IB_PRINTF(2, 3);
+
+/* base.c */
+bool base_plan(struct build *b, struct ib_error **err);
+bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** Open a fresh ib_wim over a file of the base. @param spool  folder for new blobs, NULL: memory */
+bool base_open_wim(struct build *b, struct wim_file *f, const char *spool, struct ib_wim **ret, struct ib_error **err);
+/** The target of the chosen edition. */
+struct target *install_target(struct build *b);
+
+/* updates.c */
+bool updates_plan(struct build *b, struct ib_error **err);
+bool updates_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+void update_free(struct update *u);
+
+/* changes.c: removals, features, values */
+bool remove_plan(struct build *b, struct ib_error **err);
+bool remove_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+bool features_plan(struct build *b, struct ib_error **err);
+bool features_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+void removal_free(struct removal *r);
+
+/* values.c: what every image of ours carries */
+bool values_plan(struct build *b, struct ib_error **err);
+bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** "L" of "V2020-L"; owned by the caller (g_free). */
+char *product_line(const char *product);
+
+/* media.c */
+bool media_plan(struct build *b, struct ib_error **err);
+bool media_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+
+/* check.c: the written file */
+bool store_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+bool written_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** A verifier's result as JSON; owned by the caller (json_object_unref). */
+JsonObject *verify_json(const struct ib_verify_result *v);
+
+/* papers.c */
+bool metadata_plan(struct build *b, struct ib_error **err);
+bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+bool report_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+
+/* sign.c */
+bool sign_plan(struct build *b, struct ib_error **err);
+bool sign_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** Open the key [sign] names. */
+bool sign_open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_key **ret, struct ib_error **err);
+
+/* approval.c */
+bool approvals_plan(struct build *b, struct ib_error **err);
+/** Roles of the policy that have not approved the folder (char *); owned by the caller. */
+bool approvals_missing(const struct ib_ini *p, const char *dir, int64_t now, GPtrArray **ret, struct ib_error **err);
+
+/* deliver.c */
+bool deliver_folder(const struct ib_ini *p, const struct ib_build_options *o, const char *dir, char **ret_url,
+		    struct ib_error **err);
+
+/* verify.c */
+/** Judge the signature of a list of digests; a bad one is a finding. */
+bool check_signature(GBytes *list, GBytes *sig, char *const *anchors_files, int64_t now, struct ib_check_result *r,
+		     struct ib_error **err);
+/** Fill the JSON of a result. */
+void check_finish(struct ib_check_result *r);
+/** Anchors from files. */
+bool check_anchors(char *const *files, int64_t now, struct ib_anchors **ret, struct ib_error **err);
+
+/* json.c */
+/** The plan as one document; owned by the caller (g_free). */
+char *plan_json(const struct build *b);
+/** build.json; owned by the caller (g_free). */
+char *build_json(const struct build *b);
+/** Pretty text of an object with a newline; owned by the caller (g_free). */
+char *json_text(JsonObject *object);
+/** Write an object to <work>/<name>. */
+bool json_write(const struct build *b, const char *name, JsonObject *object, struct ib_error **err);
+/** A list of strings as array member. */
+void json_set_strings(JsonObject *object, const char *name, const GPtrArray *strings);
+
+/* folder.c */
+/** Relative names of all files below a folder, sorted; records/ left out. g_ptr_array_unref. */
+bool folder_files(const char *dir, GPtrArray **ret, struct ib_error **err);
+/** Read SHA256SUMS-style text: struct { digest, name } pairs are checked for escaping names. */
+struct sum_line {
+	uint8_t digest[32];
+	char *name;
+};
+bool sums_parse(const char *text, const char *source, GPtrArray **ret, struct ib_error **err);
+
+#endif

@@ -1,0 +1,149 @@
+#include "build/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* Stage media: the ISO with its images written in place. */
+
+/* Room for metadata, papers and file system overhead, bytes. */
+#define SLACK (64u << 20)
+
+/* Space of UUIDs for our images: UUIDv5 of "imgbuild:image" in the RFC 4122 name space of URLs. */
+static const uint8_t image_space[16] = { 0x0c, 0x1e, 0x4c, 0x5e, 0x8c, 0x3a, 0x5f, 0x2b,
+					 0x9d, 0x51, 0x2a, 0x77, 0x6e, 0x10, 0x4b, 0x83 };
+
+/* Boot images of the base by platform: the file that must be there for each word of [media] boot. */
+static const struct {
+	const char *word;
+	uint8_t platform;
+} boot_kinds[] = { { "bios", IB_MEDIA_BIOS }, { "uefi", IB_MEDIA_EFI } };
+
+static const char *boot_path(const struct build *b, size_t kind)
+{
+	if (!ib_ini_has(b->p, "media", "boot", boot_kinds[kind].word))
+		return NULL;
+	for (size_t i = 0; i < ib_media_boot_count(b->media); i++) {
+		const struct ib_media_boot *boot = ib_media_boot(b->media, i);
+		if (boot->platform == boot_kinds[kind].platform && boot->entry)
+			return boot->entry->path;
+	}
+	return NULL;
+}
+
+static bool check_space(struct build *b, struct ib_error **err)
+{
+	g_autofree char *dir = g_path_get_dirname(b->final_dir);
+	struct statvfs vfs;
+
+	/* The nearest parent that exists decides. */
+	while (!g_file_test(dir, G_FILE_TEST_IS_DIR)) {
+		char *up = g_path_get_dirname(dir);
+		g_free(dir);
+		dir = up;
+	}
+	if (statvfs(dir, &vfs) < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", dir);
+	/* New content lies in the spool once more until it is in the ISO. */
+	b->plan->need_bytes = ib_input_size(b->base) + 2 * b->payload_bytes + SLACK;
+	b->plan->available_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (b->plan->available_bytes >= b->plan->need_bytes)
+		return true;
+	ib_throw(err, IB_ERR_SYSTEM, "'%s' has too little space: %" PRIu64 " bytes needed, %" PRIu64 " available", dir,
+		 b->plan->need_bytes, b->plan->available_bytes);
+	return ib_hint(err, "free space there, or build in another folder with -o");
+}
+
+bool media_plan(struct build *b, struct ib_error **err)
+{
+	for (size_t k = 0; k < G_N_ELEMENTS(boot_kinds); k++) {
+		if (!ib_ini_has(b->p, "media", "boot", boot_kinds[k].word) || boot_path(b, k))
+			continue;
+		g_autofree char *place = ib_ini_place(b->p, "media", "boot");
+		return ib_throw(err, IB_ERR_INPUT, "%s: '%s' is asked for, but the base has no such boot image", place,
+				boot_kinds[k].word);
+	}
+	plan_add(b, "media", ib_input_size(b->base) + b->payload_bytes, "write %s.iso, label %s", b->label, b->label);
+	return check_space(b, err);
+}
+
+/* ---- applying ---- */
+
+static bool is_image_file(const struct build *b, const char *path)
+{
+	return ib_name_equal(path, b->install.path) || ib_name_equal(path, b->boot.path);
+}
+
+static bool add_files(struct build *b, struct ib_media_writer *w, struct ib_error **err)
+{
+	for (size_t i = 0; i < ib_media_count(b->media); i++) {
+		const struct ib_media_entry *e = ib_media_entry(b->media, i);
+		ib_auto_input in = NULL;
+		bool ok;
+		if (e->is_dir)
+			ok = ib_media_writer_add_dir(w, e->path, err);
+		else if (is_image_file(b, e->path))
+			ok = ib_media_writer_reserve(w, e->path, IB_MEDIA_TIME_OF_VOLUME, e->size, err);
+		else
+			ok = ib_media_file(b->media, e, &in, err) && ib_media_writer_add_input(w, e->path, e->mtime, in, err);
+		if (!ok)
+			return ib_while(err, "adding '%s' to the ISO", e->path);
+	}
+	return true;
+}
+
+static enum ib_wim_compression wanted_compression(const struct build *b)
+{
+	const char *word = ib_ini_text(b->p, "media", "compression");
+
+	return strcmp(word, "none") == 0 ? IB_WIM_NONE : strcmp(word, "xpress") == 0 ? IB_WIM_XPRESS : IB_WIM_LZX;
+}
+
+static bool write_wim(struct build *b, struct ib_media_writer *w, struct wim_file *f, struct ib_progress *progress,
+		      struct ib_error **err)
+{
+	struct ib_wim_write_options o = { .size = sizeof o, .time = b->filetime, .progress = progress };
+	const struct ib_wim_info *info = ib_wim_info(f->wim);
+	g_autofree char *name = g_strdup_printf("%s %s %s", ib_ini_text(b->p, "profile", "name"),
+						ib_ini_text(b->p, "profile", "version"), f->path);
+	struct ib_output out;
+	uint64_t size;
+
+	if (f == &b->install && wanted_compression(b) != info->compression) {
+		o.set_compression = true;
+		o.compression = wanted_compression(b);
+	}
+	o.integrity = info->has_integrity;
+	ib_uuid5(image_space, name, o.guid);
+	if (!ib_media_writer_open(w, f->path, &out, err) || !ib_wim_write(f->wim, &out, &o, &size, err) ||
+	    !ib_media_writer_close(w, size, err))
+		return ib_while(err, "writing '%s' into the ISO", f->path);
+	return true;
+}
+
+static bool write_iso(struct build *b, struct ib_media_writer *w, int fd, struct ib_progress *progress,
+		      struct ib_error **err)
+{
+	struct ib_output out = { .fd = fd, .name = b->iso_path };
+
+	if (!add_files(b, w, err) || !ib_media_writer_start(w, &out, progress, err))
+		return false;
+	if (b->boot.wim && !write_wim(b, w, &b->boot, progress, err))
+		return false;
+	return write_wim(b, w, &b->install, progress, err) && ib_media_writer_finish(w, &b->iso_bytes, err);
+}
+
+bool media_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	struct ib_media_options o = { .label = b->label, .epoch = b->epoch, .bios_path = boot_path(b, 0),
+				      .efi_path = boot_path(b, 1) };
+	ib_auto_media_writer w = NULL;
+	ib_auto_fd fd = open(b->iso_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", b->iso_path);
+	if (!ib_media_writer_new(&o, &w, err) || !write_iso(b, w, fd, progress, err))
+		return ib_while(err, "writing '%s'", b->iso_path);
+	return true;
+}

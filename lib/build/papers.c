@@ -1,0 +1,256 @@
+#include "build/internal.h"
+
+/* Stages metadata and report. */
+
+static const char *text(const struct build *b, const char *section, const char *key)
+{
+	return ib_ini_text(b->p, section, key);
+}
+
+bool metadata_plan(struct build *b, struct ib_error **err)
+{
+	if (!text(b, "metadata", "stream")) {
+		plan_warn(b, "[metadata] stream is not set: no upgrade documents are made");
+		return true;
+	}
+	if (!text(b, "profile", "product")) {
+		g_autofree char *place = ib_ini_place(b->p, "metadata", "stream");
+		return ib_throw(err, IB_ERR_INPUT, "%s: upgrade documents need [profile] product", place);
+	}
+	plan_add(b, "metadata", 0, "upgrade documents for stream '%s', superseding every lower image of it",
+		 text(b, "metadata", "stream"));
+	return true;
+}
+
+bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	g_autofree char *dir = g_build_filename(b->work_dir, "metadata", NULL);
+	g_autofree char *products = g_build_filename(b->o->data_dir, "manifests", "products", NULL);
+	g_autofree char *xsd = g_build_filename(b->o->data_dir, "manifests", "xsd", NULL);
+	g_autofree char *file = g_strconcat(b->label, ".iso", NULL);
+	g_autoptr(GPtrArray) dirs = g_ptr_array_new();
+
+	if (!text(b, "metadata", "stream"))
+		return true;
+	for (char *const *d = ib_ini_list(b->p, "metadata", "products"); *d; d++)
+		g_ptr_array_add(dirs, *d);
+	g_ptr_array_add(dirs, products);
+	g_ptr_array_add(dirs, NULL);
+	struct ib_metadata_image image = {
+		.size = sizeof image,
+		.vendor = text(b, "profile", "vendor"),
+		.customer = text(b, "profile", "customer"),
+		.name = text(b, "profile", "name"),
+		.description = text(b, "request", "asked-for"),
+		.stream = text(b, "metadata", "stream"),
+		.edition = b->edition,
+		.product = text(b, "profile", "product"),
+		.version = text(b, "profile", "version"),
+		.build = b->windows.part[2],
+		.ubr = b->windows.part[3],
+		.arch = ib_store_info(install_target(b)->store)->arch,
+		.upgrade_from = (const char *const *)ib_ini_list(b->p, "metadata", "upgrade-from"),
+		.product_dirs = (char *const *)dirs->pdata,
+		.reimage = ib_ini_flag(b->p, "metadata", "reimage"),
+		.content_url = text(b, "metadata", "content-url"),
+		.file_name = file,
+		.file_bytes = b->iso_bytes,
+		.date = b->epoch,
+	};
+	memcpy(image.sha1, b->digests.sha1, sizeof image.sha1);
+	memcpy(image.sha256, b->digests.sha256, sizeof image.sha256);
+	if (!ib_dir_make(dir, err) ||
+	    !ib_metadata_generate(&image, text(b, "metadata", "catalog"), dir, xsd, &b->metadata, err))
+		return false;
+	b->has_metadata = true;
+	for (guint i = 0; i < b->metadata.warnings->len; i++)
+		plan_warn(b, "%s", (char *)g_ptr_array_index(b->metadata.warnings, i));
+	return ib_progress_add(progress, 0, err);
+}
+
+/* ---- report ---- */
+
+/* Lists of a paper; texts made for it live in `keep`. */
+struct lists {
+	GPtrArray *keep;
+	GPtrArray *items;
+};
+
+static GPtrArray *list_new(struct lists *l)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	g_ptr_array_add(l->items, list);
+	return list;
+}
+
+static void list_add(struct lists *l, GPtrArray *list, const char *name, char *detail, const char *reason)
+{
+	struct ib_report_item *item = g_new0(struct ib_report_item, 1);
+
+	item->name = name;
+	item->detail = detail;
+	item->reason = reason;
+	if (detail)
+		g_ptr_array_add(l->keep, detail);
+	g_ptr_array_add(l->keep, item);
+	g_ptr_array_add(list, item);
+}
+
+static void fill_updates(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	const GPtrArray *chosen = install_target((struct build *)b)->updates;
+
+	r->updates = list_new(l);
+	r->skipped = list_new(l);
+	for (guint i = 0; i < chosen->len; i++) {
+		const struct update *u = g_ptr_array_index(chosen, i);
+		const struct ib_mum *root = ib_package_root(u->package);
+		list_add(l, r->updates, u->kb, g_strdup_printf("%s; %s", root->package_id, u->trust.signer), root->release_type);
+	}
+	for (guint i = 0; i < b->updates->len; i++) {
+		const struct update *u = g_ptr_array_index(b->updates, i);
+		if (u->skipped)
+			list_add(l, r->skipped, u->kb, g_strdup(u->skipped), NULL);
+	}
+}
+
+static void fill_effects(struct lists *l, GPtrArray *list, const struct ib_ini *m, const char *key)
+{
+	const char *effect = ib_ini_text(m, "effects", key);
+
+	if (effect)
+		list_add(l, list, ib_ini_text(m, "component", "name"), g_strdup(effect), NULL);
+}
+
+static void fill_removals(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	r->removed = list_new(l);
+	r->risks_en = list_new(l);
+	r->risks_zh = list_new(l);
+	r->unknown_en = list_new(l);
+	r->unknown_zh = list_new(l);
+	for (guint i = 0; i < b->removals->len; i++) {
+		const struct removal *rm = g_ptr_array_index(b->removals, i);
+		const struct ib_removal_summary *s = &rm->summary;
+		g_autofree char *reason_key = g_strconcat("reason.", rm->removal.name, NULL);
+		list_add(l, r->removed, rm->removal.name,
+			 g_strdup_printf("%u / %u / %u / %u / %u", s->packages, s->files, s->services, s->tasks,
+					 s->values + s->keys),
+			 ib_ini_text(b->p, "remove", reason_key));
+		fill_effects(l, r->risks_en, rm->manifest, "risk.en");
+		fill_effects(l, r->risks_zh, rm->manifest, "risk.zh-CN");
+		fill_effects(l, r->unknown_en, rm->manifest, "unknown.en");
+		fill_effects(l, r->unknown_zh, rm->manifest, "unknown.zh-CN");
+	}
+}
+
+static void fill_features(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	static const char *const keys[] = { "enable", "disable" };
+
+	r->features = list_new(l);
+	for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
+		for (char *const *f = ib_ini_list(b->p, "features", keys[k]); *f; f++) {
+			g_autofree char *reason_key = g_strconcat("reason.", *f, NULL);
+			list_add(l, r->features, *f, g_strdup(k == 0 ? "on" : "off"), ib_ini_text(b->p, "features", reason_key));
+		}
+	}
+}
+
+static void fill_words(const struct build *b, struct lists *l, GPtrArray **list, const char *section, const char *key)
+{
+	*list = list_new(l);
+	for (char *const *w = ib_ini_list(b->p, section, key); *w; w++)
+		list_add(l, *list, *w, NULL, NULL);
+}
+
+static void fill_tests(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	g_autoptr(GArray) entries = ib_ini_entries(b->p);
+
+	r->tests = list_new(l);
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ib_ini_entry *e = &g_array_index(entries, struct ib_ini_entry, i);
+		if (strcmp(e->section, "tests") == 0)
+			list_add(l, r->tests, e->name + strlen("done."), g_strdup(e->value), NULL);
+	}
+}
+
+static bool fill_approvals(const struct build *b, struct lists *l, struct ib_report *r, struct ib_error **err)
+{
+	r->approvals = list_new(l);
+	for (guint i = 0; i < b->plan->missing->len; i++)
+		list_add(l, r->approvals, g_ptr_array_index(b->plan->missing, i), g_strdup("required"), NULL);
+	return true;
+}
+
+static void fill_texts(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	char *windows = ib_version_text(&b->windows), *iso = g_strconcat(b->label, ".iso", NULL);
+	char *sha256 = ib_hex(b->digests.sha256, 32), *base = g_path_get_basename(ib_input_name(b->base));
+	char *summary = g_strdup_printf("%u", b->projections_checked);
+	char *own[] = { windows, iso, sha256, base, summary };
+	const struct {
+		const char **to;
+		const char *section, *key;
+	} direct[] = {
+		{ &r->image_name, "profile", "name" },       { &r->customer, "profile", "customer" },
+		{ &r->release, "profile", "release" },       { &r->version, "profile", "version" },
+		{ &r->product, "profile", "product" },       { &r->stream, "metadata", "stream" },
+		{ &r->date, "profile", "date" },             { &r->request_case, "request", "case" },
+		{ &r->asked_for, "request", "asked-for" },   { &r->requested, "request", "requested" },
+		{ &r->promised, "request", "promised" },     { &r->scenario, "request", "scenario" },
+		{ &r->base_sha256, "base", "sha256" },       { &r->update_server, "remove", "update-server" },
+		{ &r->legal_name, "support", "legal-name" }, { &r->hotline, "support", "hotline" },
+		{ &r->support_scope, "support", "scope" },   { &r->devices, "rollout", "devices" },
+		{ &r->branches, "rollout", "branches" },     { &r->days, "rollout", "days" },
+		{ &r->line_mbit, "rollout", "line-mbit" },   { &r->patch_days, "rollout", "patch-days" },
+		{ &r->clock, "rollout", "clock" },           { &r->publish_url, "publish", "url" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(direct); i++)
+		*direct[i].to = text(b, direct[i].section, direct[i].key);
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+		g_ptr_array_add(l->keep, own[i]);
+	r->edition = b->edition;
+	r->windows_version = windows;
+	r->iso_name = iso;
+	r->iso_sha256 = sha256;
+	r->base_name = base;
+	r->base_bytes = ib_input_size(b->base);
+	r->iso_bytes = b->iso_bytes;
+	r->verified = true; /* a build with findings has ended before */
+	r->verify_summary = summary;
+	if (b->has_metadata) {
+		r->clients = b->metadata.clients;
+		r->offers_two = b->metadata.offers_two;
+		r->loops = b->metadata.loops;
+	}
+}
+
+bool report_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	struct ib_report r = { .size = sizeof r };
+	struct lists l = { g_ptr_array_new_with_free_func(g_free),
+			   g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref) };
+	g_autofree char *data = g_build_filename(b->o->data_dir, "manifests", "report", NULL);
+	g_autofree char *dir = g_build_filename(b->work_dir, "papers", NULL);
+	g_autoptr(GPtrArray) files = NULL;
+
+	fill_texts(b, &l, &r);
+	fill_updates(b, &l, &r);
+	fill_removals(b, &l, &r);
+	fill_features(b, &l, &r);
+	fill_words(b, &l, &r.upgrade_from, "metadata", "upgrade-from");
+	fill_tests(b, &l, &r);
+	r.notes = b->notes;
+	r.superseded = list_new(&l);
+	for (guint i = 0; b->has_metadata && i < b->metadata.superseded->len; i++)
+		list_add(&l, r.superseded, g_ptr_array_index(b->metadata.superseded, i), NULL, NULL);
+	bool ok = fill_approvals(b, &l, &r, err) && ib_dir_make(dir, err) &&
+		  ib_report_write(&r, data, ib_ini_list(b->p, "report", "languages"), dir, &files, err);
+	g_ptr_array_unref(l.items);
+	g_ptr_array_unref(l.keep);
+	return ok && ib_progress_add(progress, 0, err);
+}

@@ -1,0 +1,272 @@
+#include "build/internal.h"
+
+#include <string.h>
+
+/*
+ * Stage updates: which packages go into which image, in which order.
+ *
+ * Microsoft's order for media: servicing stack, features on demand, the rest,
+ * cumulative update last (a cumulative update must see what it is to update).
+ */
+enum rank { RANK_STACK, RANK_ON_DEMAND, RANK_OTHER, RANK_CUMULATIVE };
+
+/* The component every servicing stack update brings. */
+#define STACK_COMPONENT "microsoft-windows-servicingstack"
+#define CUMULATIVE_PREFIX "Package_for_RollupFix"
+
+void update_free(struct update *u)
+{
+	ib_package_free(u->package);
+	ib_package_trust_clear(&u->trust);
+	g_free(u->skipped);
+	g_free(u);
+}
+
+static enum rank rank_of(const struct ib_package *p)
+{
+	const GPtrArray *manifests = ib_package_manifests(p);
+	const struct ib_mum *root = ib_package_root(p);
+
+	for (guint i = 0; i < manifests->len; i++) {
+		const struct ib_manifest *m = g_ptr_array_index(manifests, i);
+		if (g_ascii_strcasecmp(m->id.name, STACK_COMPONENT) == 0)
+			return RANK_STACK;
+	}
+	if (root->capability)
+		return RANK_ON_DEMAND;
+	return g_ascii_strncasecmp(root->id.name, CUMULATIVE_PREFIX, strlen(CUMULATIVE_PREFIX)) == 0 ? RANK_CUMULATIVE
+												    : RANK_OTHER;
+}
+
+/* ---- finding ---- */
+
+static bool open_anchors(struct build *b, struct ib_error **err)
+{
+	char *const *files = ib_ini_list(b->p, "updates", "trust");
+
+	b->anchors = ib_anchors_new(b->epoch);
+	for (; *files; files++)
+		if (!ib_anchors_add_file(b->anchors, *files, err))
+			return ib_while(err, "reading trust anchors, [updates] trust");
+	return true;
+}
+
+static bool add_package(struct build *b, const char *path, bool named, struct ib_error **err)
+{
+	struct update *u = g_new0(struct update, 1);
+
+	u->named = named;
+	g_ptr_array_add(b->updates, u);
+	if (!ib_package_open(path, &u->package, err) ||
+	    !ib_package_verify(u->package, b->anchors, &u->trust, err))
+		return ib_while(err, "adding package '%s'", path);
+	const struct ib_mum *root = ib_package_root(u->package);
+	u->rank = (int)rank_of(u->package);
+	u->kb = root->identifier && *root->identifier ? root->identifier : root->id.name;
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool search_folder(struct build *b, const char *dir, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+	const char *name;
+
+	if (!d)
+		return ib_throw(err, IB_ERR_INPUT, "[updates] search: cannot open folder '%s'", dir);
+	while ((name = g_dir_read_name(d))) {
+		const char *dot = strrchr(name, '.');
+		if (dot && (g_ascii_strcasecmp(dot, ".msu") == 0 || g_ascii_strcasecmp(dot, ".cab") == 0))
+			g_ptr_array_add(names, g_strdup(name));
+	}
+	g_ptr_array_sort(names, by_text); /* the same order on every file system */
+	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *path = g_build_filename(dir, g_ptr_array_index(names, i), NULL);
+		if (!add_package(b, path, false, err))
+			return false;
+	}
+	return true;
+}
+
+static bool find_packages(struct build *b, struct ib_error **err)
+{
+	static const char *const named[] = { "servicing-stack", "on-demand", "cumulative", NULL };
+
+	for (const char *const *key = named; *key; key++)
+		for (char *const *f = ib_ini_list(b->p, "updates", *key); *f; f++)
+			if (!add_package(b, *f, true, err))
+				return false;
+	for (char *const *dir = ib_ini_list(b->p, "updates", "search"); *dir; dir++)
+		if (!search_folder(b, *dir, err))
+			return false;
+	return true;
+}
+
+/* By rank, then name, then version from high to low: the newest of a name comes first. */
+static int by_order(const void *pa, const void *pb)
+{
+	const struct update *a = *(const struct update *const *)pa, *b = *(const struct update *const *)pb;
+	const struct ib_identity *ia = &ib_package_root(a->package)->id, *ib = &ib_package_root(b->package)->id;
+	int c = a->rank - b->rank;
+
+	if (c == 0)
+		c = g_ascii_strcasecmp(ia->name, ib->name);
+	return c ? c : ib_version_compare(&ib->number, &ia->number);
+}
+
+/* ---- choosing ---- */
+
+static bool same_name_chosen(const struct target *t, const struct update *u)
+{
+	const char *name = ib_package_root(u->package)->id.name;
+
+	for (guint i = 0; i < t->updates->len; i++) {
+		const struct update *other = g_ptr_array_index(t->updates, i);
+		if (g_ascii_strcasecmp(ib_package_root(other->package)->id.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool throw_not_applicable(const struct update *u, const struct ib_applicability_result *r, struct ib_error **err)
+{
+	ib_throw(err, IB_ERR_NOT_APPLICABLE, "%s%s%s%s", r->reason, r->dism_code ? " (DISM: " : "",
+		 r->dism_code ? r->dism_code : "", r->dism_code ? ")" : "");
+	if (r->hint)
+		ib_hint(err, "%s", r->hint);
+	g_autofree char *name = g_path_get_basename(ib_package_path(u->package));
+	return ib_while(err, "adding package '%s'", name);
+}
+
+/* Whether [updates] require names this package. */
+static bool is_required(const struct build *b, const struct update *u)
+{
+	g_autofree char *file = g_path_get_basename(ib_package_path(u->package));
+	g_autofree char *lower = g_ascii_strdown(file, -1);
+
+	for (char *const *kb = ib_ini_list(b->p, "updates", "require"); *kb; kb++) {
+		g_autofree char *want = g_ascii_strdown(*kb, -1);
+		if (g_ascii_strcasecmp(u->kb, *kb) == 0 || strstr(lower, want))
+			return true;
+	}
+	return false;
+}
+
+/* Decide one package for one image; install it in the scratch store, since later ones build on it. */
+static bool choose_one(struct build *b, struct target *t, struct ib_store *scratch, struct update *u,
+		       struct ib_error **err)
+{
+	struct ib_applicability_result r = { 0 };
+	struct ib_install_summary sum = { 0 };
+
+	if (same_name_chosen(t, u)) {
+		g_free(u->skipped);
+		u->skipped = g_strdup("a newer one of the same package is installed");
+		return true;
+	}
+	if (!ib_store_applicable(scratch, u->package, &r, err))
+		return false;
+	bool ok = true;
+	if (r.verdict != IB_APPLIES && (u->named || is_required(b, u)) && t->role == TARGET_INSTALL &&
+	    r.verdict == IB_DOES_NOT_APPLY) {
+		ok = throw_not_applicable(u, &r, err);
+	} else if (r.verdict != IB_APPLIES) {
+		if (!u->skipped && t->role == TARGET_INSTALL)
+			u->skipped = g_strdup(r.reason);
+	} else {
+		ok = ib_store_install(scratch, u->package, &sum, NULL, err);
+		if (ok) {
+			g_ptr_array_add(t->updates, u);
+			b->payload_bytes += sum.payload_bytes;
+			plan_add(b, "updates", ib_package_payload_bytes(u->package),
+				 "install %s (%s) into '%s': %u components, %u files new, %u changed, %u removed", u->kb,
+				 ib_package_root(u->package)->package_id, t->name, sum.components, sum.files_new,
+				 sum.files_changed, sum.files_removed);
+		}
+	}
+	ib_applicability_clear(&r);
+	return ok;
+}
+
+static bool choose_for_target(struct build *b, struct target *t, struct ib_error **err)
+{
+	struct ib_wim *wim = NULL;
+	struct ib_store *scratch = NULL;
+
+	if (!base_open_wim(b, t->file, NULL, &wim, err))
+		return false;
+	bool ok = ib_store_open(wim, t->source_index, b->filetime, &scratch, err);
+	for (guint i = 0; ok && i < b->updates->len; i++)
+		ok = choose_one(b, t, scratch, g_ptr_array_index(b->updates, i), err);
+	ib_store_free(scratch);
+	ib_wim_free(wim);
+	return ok ? true : ib_while(err, "looking at image '%s'", t->name);
+}
+
+static bool check_required(struct build *b, struct ib_error **err)
+{
+	const struct target *t = install_target(b);
+
+	for (char *const *kb = ib_ini_list(b->p, "updates", "require"); *kb; kb++) {
+		bool found = false;
+		for (guint i = 0; !found && i < t->updates->len; i++) {
+			const struct update *u = g_ptr_array_index(t->updates, i);
+			g_autofree char *file = g_path_get_basename(ib_package_path(u->package));
+			g_autofree char *lower = g_ascii_strdown(file, -1), *want = g_ascii_strdown(*kb, -1);
+			found = g_ascii_strcasecmp(u->kb, *kb) == 0 || strstr(lower, want);
+		}
+		if (found)
+			continue;
+		g_autofree char *place = ib_ini_place(b->p, "updates", "require");
+		ib_throw(err, IB_ERR_INPUT, "%s: %s is required, but no package that was found brings it", place, *kb);
+		return ib_hint(err, "put its .msu into a folder of [updates] search");
+	}
+	return true;
+}
+
+static bool wants_target(const struct build *b, const struct target *t)
+{
+	return ib_ini_has(b->p, "updates", "targets", t->role == TARGET_INSTALL ? "install" : "boot");
+}
+
+bool updates_plan(struct build *b, struct ib_error **err)
+{
+	if (!open_anchors(b, err) || !find_packages(b, err))
+		return false;
+	g_ptr_array_sort(b->updates, by_order);
+	for (guint i = 0; b->updates->len && i < b->targets->len; i++) {
+		struct target *t = g_ptr_array_index(b->targets, i);
+		if (wants_target(b, t) && !choose_for_target(b, t, err))
+			return false;
+	}
+	for (guint i = 0; i < b->updates->len; i++) {
+		const struct update *u = g_ptr_array_index(b->updates, i);
+		if (u->skipped)
+			plan_add(b, "updates", 0, "not installed: %s: %s", u->kb, u->skipped);
+	}
+	return check_required(b, err);
+}
+
+static bool install_all(struct build *b, struct target *t, struct ib_progress *progress, struct ib_error **err)
+{
+	for (guint i = 0; i < t->updates->len; i++) {
+		struct update *u = g_ptr_array_index(t->updates, i);
+		struct ib_install_summary sum;
+		if (!ib_store_install(t->store, u->package, &sum, progress, err))
+			return ib_while(err, "installing %s into '%s'", u->kb, t->name);
+	}
+	return true;
+}
+
+bool updates_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	for (guint i = 0; i < b->targets->len; i++)
+		if (!install_all(b, g_ptr_array_index(b->targets, i), progress, err))
+			return false;
+	return true;
+}

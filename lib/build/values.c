@@ -1,0 +1,204 @@
+#include "build/internal.h"
+
+#include <string.h>
+
+/*
+ * Stage values: what every image of ours carries.
+ *
+ *  - HKLM\SOFTWARE\<vendor>\Image: what the upgrade rules test (docs/formats/upgrade-metadata.md).
+ *  - The update server that stands after a removal.
+ *  - Windows\Setup\Scripts\SetupComplete.cmd: Setup migrates HKLM\SOFTWARE of the old system, policies
+ *    included, so the values are written once more after it, and leftovers of removed components go.
+ */
+
+#define UPDATE_POLICY "Policies\\Microsoft\\Windows\\WindowsUpdate"
+#define SETUP_SCRIPT "Windows\\Setup\\Scripts\\SetupComplete.cmd"
+/* A script longer than this is none. */
+#define SCRIPT_MAX (1u << 20)
+
+char *product_line(const char *product)
+{
+	const char *dash = product ? strrchr(product, '-') : NULL;
+
+	return g_strdup(dash ? dash + 1 : product ? product : "");
+}
+
+struct value {
+	const char *key, *name;
+	const char *text; /* NULL: a number */
+	uint32_t number;
+};
+
+/* The values, in the order of the script. Strings live in the profile or in `keep`. */
+static GArray *wanted_values(const struct build *b, GPtrArray *keep)
+{
+	GArray *v = g_array_new(FALSE, FALSE, sizeof(struct value));
+	const char *server = ib_ini_text(b->p, "remove", "update-server");
+	const char *stream = ib_ini_text(b->p, "metadata", "stream");
+	char *key = g_strdup_printf("%s\\Image", ib_ini_text(b->p, "profile", "vendor"));
+	char *line = product_line(ib_ini_text(b->p, "profile", "product"));
+	struct value fixed[] = {
+		{ key, "CustomerId", ib_ini_text(b->p, "profile", "customer"), 0 },
+		{ key, "Edition", line, 0 },
+		{ key, "ImageId", stream ? stream : "", 0 },
+		{ key, "PatchLevel", NULL, b->windows.part[3] },
+		{ key, "Version", ib_ini_text(b->p, "profile", "version"), 0 },
+	};
+	struct value policy[] = {
+		{ UPDATE_POLICY, "WUServer", server, 0 },
+		{ UPDATE_POLICY, "WUStatusServer", server, 0 },
+		{ UPDATE_POLICY "\\AU", "UseWUServer", NULL, 1 },
+	};
+
+	g_ptr_array_add(keep, key);
+	g_ptr_array_add(keep, line);
+	g_array_append_vals(v, fixed, G_N_ELEMENTS(fixed));
+	if (server)
+		g_array_append_vals(v, policy, G_N_ELEMENTS(policy));
+	return v;
+}
+
+bool values_plan(struct build *b, struct ib_error **err)
+{
+	plan_add(b, "values", 0, "write HKLM\\SOFTWARE\\%s\\Image: version %s, customer %s, stream %s",
+		 ib_ini_text(b->p, "profile", "vendor"), ib_ini_text(b->p, "profile", "version"),
+		 ib_ini_text(b->p, "profile", "customer"),
+		 ib_ini_text(b->p, "metadata", "stream") ? ib_ini_text(b->p, "metadata", "stream") : "(none)");
+	if (ib_ini_text(b->p, "remove", "update-server"))
+		plan_add(b, "values", 0, "point the update policy to %s", ib_ini_text(b->p, "remove", "update-server"));
+	plan_add(b, "values", 0, "write them again after an in-place upgrade (%s)", SETUP_SCRIPT);
+	return true;
+}
+
+static bool write_value(struct ib_hive *hive, const struct value *v, struct ib_error **err)
+{
+	struct ib_key *key = NULL;
+
+	if (!ib_key_make(hive, ib_hive_root(hive), v->key, &key, err))
+		return false;
+	if (!v->text)
+		return ib_key_set_dword(hive, key, v->name, v->number, err);
+	return ib_key_set_text(hive, key, v->name, IB_REG_SZ, v->text, err);
+}
+
+/* ---- the script ---- */
+
+/* Quote for a batch file: '%' doubles; '"' cannot occur in what we write and is dropped. */
+static void append_quoted(GString *s, const char *text)
+{
+	g_string_append_c(s, '"');
+	for (; *text; text++) {
+		if (*text == '%')
+			g_string_append_c(s, '%');
+		if (*text != '"' && *text != '\r' && *text != '\n')
+			g_string_append_c(s, *text);
+	}
+	g_string_append_c(s, '"');
+}
+
+static void append_value(GString *s, const struct value *v)
+{
+	g_autofree char *key = g_strconcat("HKLM\\SOFTWARE\\", v->key, NULL);
+	g_autofree char *number = g_strdup_printf("%u", v->number);
+
+	g_string_append(s, "reg add ");
+	append_quoted(s, key);
+	g_string_append_printf(s, " /v %s /t %s /d ", v->name, v->text ? "REG_SZ" : "REG_DWORD");
+	append_quoted(s, v->text ? v->text : number);
+	g_string_append(s, " /f\r\n");
+}
+
+static void append_registry(GString *s, char *const *paths, bool values)
+{
+	for (; paths && *paths; paths++) {
+		g_auto(GStrv) parts = g_strsplit(*paths, "!", 2);
+		if (!g_str_has_prefix(parts[0], "SOFTWARE\\") && !g_str_has_prefix(parts[0], "SYSTEM\\"))
+			continue; /* per-user hives are not migrated into the machine's */
+		g_autofree char *key = g_strconcat("HKLM\\", parts[0], NULL);
+		g_string_append(s, "reg delete ");
+		append_quoted(s, key);
+		if (values && parts[1]) {
+			g_string_append(s, " /v ");
+			append_quoted(s, parts[1]);
+		}
+		g_string_append(s, " /f\r\n");
+	}
+}
+
+static void append_removal(GString *s, const struct ib_removal *r)
+{
+	for (char **n = r->services; n && *n; n++) {
+		g_string_append(s, "sc stop ");
+		append_quoted(s, *n);
+		g_string_append(s, "\r\nsc delete ");
+		append_quoted(s, *n);
+		g_string_append(s, "\r\n");
+	}
+	for (char **n = r->tasks; n && *n; n++) {
+		g_string_append(s, "schtasks /Delete /F /TN ");
+		append_quoted(s, *n);
+		g_string_append(s, "\r\n");
+	}
+	append_registry(s, r->values, true);
+	append_registry(s, r->keys, false);
+	for (char **n = r->files; n && *n; n++) {
+		g_autofree char *path = g_strconcat("%SystemDrive%\\", *n, NULL);
+		/* The drive is a variable on purpose: append it unquoted for '%'. */
+		g_string_append_printf(s, "if exist \"%s\" del /F /Q \"%s\"\r\n", path, path);
+	}
+}
+
+static char *script_text(const struct build *b, const GArray *values, const char *old)
+{
+	GString *s = g_string_new(old && *old ? old : "@echo off\r\n");
+
+	if (s->len && !g_str_has_suffix(s->str, "\n"))
+		g_string_append(s, "\r\n");
+	g_string_append_printf(s, "rem %s %s\r\n", ib_ini_text(b->p, "profile", "name"),
+			       ib_ini_text(b->p, "profile", "version"));
+	for (guint i = 0; i < b->removals->len; i++)
+		append_removal(s, &((struct removal *)g_ptr_array_index(b->removals, i))->removal);
+	for (guint i = 0; i < values->len; i++)
+		append_value(s, &g_array_index(values, struct value, i));
+	g_string_append(s, "exit /b 0\r\n");
+	return g_string_free(s, FALSE);
+}
+
+static bool write_script(struct build *b, const GArray *values, struct ib_error **err)
+{
+	struct ib_image *image = ib_store_image(install_target(b)->store);
+	struct ib_wim *wim = install_target(b)->file->wim;
+	struct ib_node *node = ib_image_find(image, SETUP_SCRIPT), *windows = ib_image_find(image, "Windows");
+	struct ib_node_meta dir = { .attributes = IB_ATTR_DIRECTORY, .creation_time = b->filetime,
+				    .access_time = b->filetime, .write_time = b->filetime };
+	struct ib_node_meta meta = { .attributes = IB_ATTR_ARCHIVE, .creation_time = b->filetime,
+				     .access_time = b->filetime, .write_time = b->filetime };
+	g_autoptr(GBytes) old = NULL;
+	uint8_t hash[IB_WIM_HASH_SIZE];
+
+	if (node && !ib_image_read(image, SETUP_SCRIPT, SCRIPT_MAX, &old, err))
+		return false;
+	g_autofree char *old_text = old ? g_strndup(g_bytes_get_data(old, NULL), g_bytes_get_size(old)) : NULL;
+	g_autofree char *text = script_text(b, values, old_text);
+	if (windows)
+		dir.security = meta.security = ib_node_security(image, windows);
+	return ib_image_mkdir(image, "Windows\\Setup\\Scripts", &dir, NULL, err) &&
+	       ib_wim_add_bytes(wim, text, strlen(text), hash, err) &&
+	       ib_image_put(image, SETUP_SCRIPT, hash, &meta, NULL, err);
+}
+
+bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) keep = g_ptr_array_new_with_free_func(g_free);
+	struct ib_store *store = install_target(b)->store;
+	struct ib_hive *software = NULL;
+
+	b->windows = ib_store_info(store)->version;
+	g_autoptr(GArray) values = wanted_values(b, keep);
+	if (!ib_store_hive(store, IB_HIVE_SOFTWARE, &software, err))
+		return false;
+	for (guint i = 0; i < values->len; i++)
+		if (!write_value(software, &g_array_index(values, struct value, i), err))
+			return false;
+	return write_script(b, values, err) && ib_progress_add(progress, 0, err);
+}

@@ -1,0 +1,82 @@
+#include "imgbuild.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "profile/profile.h"
+
+const struct option profile_options[] = {
+	{ "set", 0, "NAME=VALUE", true, "set a variable of the profile" },
+	{ "vars", 0, "FILE", false, "file with a [vars] section" },
+	{ NULL },
+};
+
+static void show_text(const struct ib_ini *ini)
+{
+	g_autoptr(GArray) entries = ib_ini_entries(ini);
+	const char *section = "";
+
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ib_ini_entry *e = &g_array_index(entries, struct ib_ini_entry, i);
+		if (strcmp(section, e->section) != 0)
+			printf("%s[%s]\n", *section ? "\n" : "", e->section);
+		section = e->section;
+		if (e->file)
+			printf("# %s:%u\n", e->file, e->line);
+		else
+			printf("# default\n");
+		printf("%s = %s\n", e->name, e->value);
+	}
+}
+
+static void show_json(const struct ib_ini *ini)
+{
+	g_autoptr(GArray) entries = ib_ini_entries(ini);
+	g_autoptr(JsonObject) root = json_object_new();
+	JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ib_ini_entry *e = &g_array_index(entries, struct ib_ini_entry, i);
+		if (!json_object_has_member(root, e->section))
+			json_object_set_object_member(root, e->section, json_object_new());
+		json_object_set_string_member(json_object_get_object_member(root, e->section), e->name, e->value);
+	}
+	json_node_set_object(node, root);
+	g_autofree char *text = json_to_string(node, TRUE);
+	json_node_free(node);
+	printf("%s\n", text);
+}
+
+int cmd_profile(struct context *c, struct ib_error **err)
+{
+	const char *verb = args_word(c->args, 0), *path = args_word(c->args, 1);
+	g_autofree char **sets = args_values(c->args, "set");
+	struct ib_ini_options o = { .sets = sets, .vars_file = args_value(c->args, "vars") };
+	struct ib_ini *ini = NULL;
+
+	if (strcmp(verb, "keys") == 0) {
+		g_autofree char *page = ib_profile_reference(ib_profile_keys);
+		fputs(page, stdout);
+		return 0;
+	}
+	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0) {
+		ib_throw(err, IB_ERR_USAGE, "'profile' takes check, show or keys, not '%s'", verb);
+		return -1;
+	}
+	if (!path) {
+		ib_throw(err, IB_ERR_USAGE, "'profile %s' needs a profile", verb);
+		return -1;
+	}
+	if (!ib_ini_load(path, ib_profile_keys, &o, &ini, err))
+		return -1;
+	if (strcmp(verb, "check") == 0)
+		printf("%s: good\n", path);
+	else if (c->json)
+		show_json(ini);
+	else
+		show_text(ini);
+	ib_ini_free(ini);
+	return 0;
+}
