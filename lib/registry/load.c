@@ -30,8 +30,8 @@ static bool IB_PRINTF(3, 4) refuse(struct loader *l, uint32_t at, const char *fm
 	va_start(ap, fmt);
 	g_autofree char *what = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	return ib_throw(l->err, IB_ERR_INPUT, "hive '%s' is malformed at offset 0x%" PRIx64 ": %s", l->name,
-			(uint64_t)at + BASE_BLOCK, what);
+	return ib_throw(l->err, IB_ERR_INPUT, "hive '%s' is malformed at offset 0x%x: %s", l->name,
+			at + BASE_BLOCK, what);
 }
 
 static bool get_bit(const uint8_t *bits, uint32_t cell)
@@ -404,10 +404,11 @@ static bool load_children(struct loader *l, uint32_t cell, const uint8_t *nk, st
 		return refuse(l, cell, "a key has %u subkeys, its lists hold %u", s.room, s.count);
 	for (uint32_t i = 0; i < s.count; i++) {
 		struct ib_key *child = NULL;
-		if (!load_key(l, cells[i], cell, k, depth + 1, &child))
-			return false;
-		if (child)
+		bool ok = load_key(l, cells[i], cell, k, depth + 1, &child);
+		if (child) /* also half a key: it is freed with its parent */
 			k->children[k->child_count++] = child;
+		if (!ok)
+			return false;
 	}
 	return order_children(l, cell, k);
 }

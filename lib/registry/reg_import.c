@@ -47,12 +47,26 @@ static void next_line(struct import *im)
 	}
 }
 
+/* What stands at this place, for messages: at most 20 bytes of the line. */
+static const char *excerpt(const struct import *im, char out[24])
+{
+	const char *end = im->p;
+
+	while ((uint8_t)*end >= 0x20 && g_utf8_next_char(end) - im->p <= 20)
+		end = g_utf8_next_char(end);
+	memcpy(out, im->p, (size_t)(end - im->p));
+	out[end - im->p] = 0;
+	return out;
+}
+
 /* Only blanks and a comment may follow. */
 static bool end_line(struct import *im)
 {
+	char at[24];
+
 	skip_blanks(im);
 	if (!at_line_end(im) && *im->p != ';')
-		return refuse(im, "'%.20s' is left over at the end of the line", im->p);
+		return refuse(im, "'%s' is left over at the end of the line", excerpt(im, at));
 	next_line(im);
 	return true;
 }
@@ -94,6 +108,8 @@ static bool skip_continuation(struct import *im)
 
 static bool read_bytes(struct import *im, GByteArray *out)
 {
+	char at[24];
+
 	for (;;) {
 		if (!skip_continuation(im))
 			return false;
@@ -101,7 +117,7 @@ static bool read_bytes(struct import *im, GByteArray *out)
 			return true;
 		int high = g_ascii_xdigit_value(*im->p), low = high < 0 ? -1 : g_ascii_xdigit_value(im->p[1]);
 		if (high < 0)
-			return refuse(im, "'%.10s' is no hex byte", im->p);
+			return refuse(im, "'%s' is no hex byte", excerpt(im, at));
 		uint8_t byte = (uint8_t)(low < 0 ? high : high << 4 | low);
 		im->p += low < 0 ? 1 : 2;
 		g_byte_array_append(out, &byte, 1);
@@ -110,7 +126,7 @@ static bool read_bytes(struct import *im, GByteArray *out)
 		if (*im->p == ',')
 			im->p++;
 		else if (!at_line_end(im) && *im->p != ';')
-			return refuse(im, "'%.10s' follows a hex byte, ',' is expected", im->p);
+			return refuse(im, "'%s' follows a hex byte, ',' is expected", excerpt(im, at));
 	}
 }
 
@@ -119,6 +135,7 @@ static bool read_hex_number(struct import *im, uint32_t *ret)
 {
 	uint32_t v = 0;
 	unsigned n = 0;
+	char at[24];
 
 	for (; g_ascii_isxdigit(*im->p); im->p++, n++) {
 		if (n == 8)
@@ -126,7 +143,7 @@ static bool read_hex_number(struct import *im, uint32_t *ret)
 		v = v << 4 | (uint32_t)g_ascii_xdigit_value(*im->p);
 	}
 	if (n == 0)
-		return refuse(im, "'%.10s' is no hex number", im->p);
+		return refuse(im, "'%s' is no hex number", excerpt(im, at));
 	*ret = v;
 	return true;
 }
@@ -195,6 +212,7 @@ static bool set_hex(struct import *im, const char *name)
 static bool read_value(struct import *im)
 {
 	g_autoptr(GString) name = g_string_new(NULL);
+	char at[24];
 
 	if (!im->in_key)
 		return refuse(im, "a value stands before the first key");
@@ -220,7 +238,7 @@ static bool read_value(struct import *im)
 	} else if (g_ascii_strncasecmp(im->p, "hex", 3) == 0) {
 		ok = set_hex(im, name->str);
 	} else {
-		ok = refuse(im, "the value '%s' has an unknown form '%.10s'", name->str, im->p);
+		ok = refuse(im, "the value '%s' has an unknown form '%s'", name->str, excerpt(im, at));
 	}
 	return ok && end_line(im);
 }
@@ -338,6 +356,8 @@ static bool read_header(struct import *im)
 
 static bool read_all(struct import *im)
 {
+	char at[24];
+
 	if (!read_header(im))
 		return false;
 	while (*im->p) {
@@ -350,7 +370,7 @@ static bool read_all(struct import *im)
 		else if (*im->p == '@' || *im->p == '"')
 			ok = read_value(im);
 		else
-			ok = refuse(im, "'%.20s' begins neither a key nor a value", im->p);
+			ok = refuse(im, "'%s' begins neither a key nor a value", excerpt(im, at));
 		if (!ok)
 			return false;
 	}

@@ -218,6 +218,7 @@ static void model_write(GHashTable *model, const char *file)
 			g_string_append_printf(out, "%s\n", (char *)g_hash_table_lookup(m->values, name));
 		}
 	}
+	g_string_append_c(out, '\n'); /* hivexregedit ends with an empty line */
 	check(ib_file_write(file, out->str, out->len, &err), err);
 }
 
