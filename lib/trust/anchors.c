@@ -196,7 +196,7 @@ static bool throw_chain(const struct ib_chain_request *r, X509_STORE_CTX *ctx, s
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_CERT_UNTRUSTED:
 		ib_throw(err, IB_ERR_VERIFY, "%s, '%s', is not known: no trust anchor is above it", r->what, signer);
-		return ib_hint(err, "if you trust it, give the certificate of '%s' (or of '%s') as a trust anchor, --trust FILE",
+		return ib_hint(err, "if you trust it, name the certificate of '%s' or of '%s' with --trust FILE",
 			       top_issuer, top_subject);
 	default:
 		return ib_throw(err, IB_ERR_VERIFY, "%s: the chain of '%s' is not valid at '%s': %s", r->what, signer,
@@ -234,7 +234,8 @@ static bool check_purposes(const struct ib_chain_request *r, ib_x509_stack *chai
 			continue;
 		g_autofree char *name = ib_name_text(X509_get_subject_name(x));
 		g_autofree char *list = g_strjoinv(" or ", (char **)r->purposes);
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the certificate of '%s' is not meant for this (needs key usage %s)",
+		return ib_throw(err, IB_ERR_VERIFY,
+				"%s: the certificate of '%s' is not meant for this (needs key usage %s)",
 				r->what, name, list);
 	}
 	return true;

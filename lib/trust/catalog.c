@@ -219,7 +219,8 @@ static bool find_list(struct ib_catalog *c, const uint8_t **ret_der, size_t *ret
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: it is not PKCS#7 signed data", c->name);
 	const PKCS7 *content = p7->d.sign->contents;
 	if (!is_oid(content->type, OID_CTL) || !content->d.other || content->d.other->type != V_ASN1_SEQUENCE)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: it holds no certificate trust list", c->name);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: it holds no certificate trust list",
+				c->name);
 	const ASN1_STRING *s = content->d.other->value.sequence;
 	const unsigned char *p = s->data;
 	long size = 0;
@@ -267,7 +268,8 @@ static bool parse(struct ib_catalog *c, const uint8_t *data, size_t len, struct 
 	p = der;
 	TRUST_LIST *list = (TRUST_LIST *)ASN1_item_d2i(NULL, &p, (long)size, ASN1_ITEM_rptr(TRUST_LIST));
 	if (!list)
-		return ib_throw(err, IB_ERR_INPUT, "the list of catalog '%s' is malformed: %s", c->name, ib_ossl_reason());
+		return ib_throw(err, IB_ERR_INPUT, "the list of catalog '%s' is malformed: %s", c->name,
+				ib_ossl_reason());
 	bool ok = read_list(c, list, err);
 	ASN1_item_free((ASN1_VALUE *)list, ASN1_ITEM_rptr(TRUST_LIST));
 	return ok;
@@ -276,7 +278,8 @@ static bool parse(struct ib_catalog *c, const uint8_t *data, size_t len, struct 
 bool ib_catalog_parse(const void *data, size_t len, const char *name, struct ib_catalog **ret, struct ib_error **err)
 {
 	if (len > IB_CATALOG_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, a catalog may have %u", name, len, IB_CATALOG_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, a catalog may have %u", name, len,
+				IB_CATALOG_MAX);
 	ib_auto_catalog c = g_new0(struct ib_catalog, 1);
 	c->name = g_strdup(name);
 	c->members = g_array_new(FALSE, FALSE, sizeof(struct ib_catalog_member));

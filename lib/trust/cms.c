@@ -31,7 +31,8 @@ static BIO *content_bio(const void *data, size_t len)
 static bool check_content_size(size_t len, struct ib_error **err)
 {
 	if (len > IB_CMS_CONTENT_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "content of %zu bytes cannot be signed, at most %u: sign a list of digests",
+		return ib_throw(err, IB_ERR_INPUT,
+				"content of %zu bytes cannot be signed, at most %u: sign a list of digests",
 				len, IB_CMS_CONTENT_MAX);
 	return true;
 }
@@ -54,7 +55,8 @@ static bool decode(GBytes *sig, CMS_ContentInfo **ret, CMS_SignerInfo **ret_sign
 	auto_cms cms = NULL;
 
 	if (len > SIGNATURE_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "a CMS signature of %zu bytes, at most %u are accepted", len, SIGNATURE_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "a CMS signature of %zu bytes, at most %u are accepted", len,
+				SIGNATURE_MAX);
 	if (len > 10 && memcmp(p, "-----BEGIN", 10) == 0) {
 		auto_bio bio = BIO_new_mem_buf(p, (int)len);
 		cms = PEM_read_bio_CMS(bio, NULL, NULL, NULL);
@@ -68,7 +70,7 @@ static bool decode(GBytes *sig, CMS_ContentInfo **ret, CMS_SignerInfo **ret_sign
 		return ib_throw(err, IB_ERR_INPUT, "not a detached CMS signature: it holds its content itself");
 	int n = sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms));
 	if (n != 1)
-		return ib_throw(err, IB_ERR_VERIFY, n <= 0 ? "the CMS message is not signed" : "the CMS message has several signers");
+		return ib_throw(err, IB_ERR_VERIFY, "the CMS message has %d signers, it must have one", MAX(n, 0));
 	*ret_signer = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
 	*ret = g_steal_pointer(&cms);
 	return true;
@@ -170,7 +172,8 @@ static bool unwrap_token(GBytes *given, GBytes **ret, struct ib_error **err)
 	const unsigned char *p = g_bytes_get_data(given, &len);
 
 	if (len > SIGNATURE_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "a time stamp of %zu bytes, at most %u are accepted", len, SIGNATURE_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "a time stamp of %zu bytes, at most %u are accepted", len,
+				SIGNATURE_MAX);
 	TS_RESP *resp = d2i_TS_RESP(NULL, &p, (long)len);
 	ERR_clear_error();
 	if (!resp) {
@@ -180,7 +183,8 @@ static bool unwrap_token(GBytes *given, GBytes **ret, struct ib_error **err)
 	long status = ASN1_INTEGER_get(TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(resp)));
 	PKCS7 *token = TS_RESP_get_token(resp);
 	unsigned char *der = NULL;
-	int n = token && (status == TS_STATUS_GRANTED || status == TS_STATUS_GRANTED_WITH_MODS) ? i2d_PKCS7(token, &der) : 0;
+	bool granted = status == TS_STATUS_GRANTED || status == TS_STATUS_GRANTED_WITH_MODS;
+	int n = token && granted ? i2d_PKCS7(token, &der) : 0;
 	if (n > 0)
 		*ret = g_bytes_new(der, (gsize)n);
 	OPENSSL_free(der);

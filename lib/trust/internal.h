@@ -87,14 +87,20 @@ bool ib_token_verify(const struct ib_stamp_request *r, const uint8_t *token, siz
 bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t *info, size_t len, int64_t *ret_time,
 				char **ret_stamper, struct ib_error **err) IB_MUST_CHECK;
 
+/* What a PKCS#7 signer signed; all borrowed. */
+struct ib_signed_content {
+	const char *what;        /* for messages */
+	const uint8_t *data;
+	size_t size;
+	const ASN1_OBJECT *type; /* what the contentType attribute must say; NULL: anything */
+};
+
 /*
- * Verify one PKCS#7 signer over content: messageDigest, contentType (when type is not NULL), and the
- * signature over the signed attributes.
+ * Verify one PKCS#7 signer: messageDigest, contentType, and the signature over the signed attributes.
  * @param ret_cert  the signer's certificate; borrowed from certs
  */
-bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const uint8_t *content, size_t len,
-			   const ASN1_OBJECT *type, const char *what, X509 **ret_cert, struct ib_error **err)
-	IB_MUST_CHECK;
+bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const struct ib_signed_content *content,
+			   X509 **ret_cert, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- keys ---- */
 

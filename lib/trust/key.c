@@ -25,7 +25,8 @@ bool ib_secret_ask(const struct ib_key_source *source, const char *what, char **
 		return ib_while(err, "asking for the pass phrase or PIN of '%s'", what);
 	if (!secret || strlen(secret) > SECRET_MAX) {
 		ib_secret_free(&secret);
-		return ib_throw(err, IB_ERR_INPUT, "the pass phrase or PIN of '%s' is longer than %d bytes", what, SECRET_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "the pass phrase or PIN of '%s' is longer than %d bytes", what,
+				SECRET_MAX);
 	}
 	*ret = secret;
 	return true;
@@ -73,8 +74,8 @@ static bool load_pem(const struct ib_key_source *source, struct ib_key *key, str
 	BIO_free(bio);
 	if (key->pkey || *err)
 		return key->pkey != NULL;
-	return ib_throw(err, IB_ERR_INPUT, "'%s' is not a private key in PEM, or the pass phrase is wrong: %s", source->key,
-			ib_ossl_reason());
+	return ib_throw(err, IB_ERR_INPUT, "'%s' is not a private key in PEM, or the pass phrase is wrong: %s",
+			source->key, ib_ossl_reason());
 }
 
 /* Whether the key is of a kind whose signatures work everywhere, and belongs to the certificate. */
@@ -93,8 +94,8 @@ static bool check_key(const struct ib_key *key, const char *certificate, struct 
 				EVP_PKEY_get_bits(key->pkey), RSA_BITS_MIN);
 	if (X509_check_private_key(sk_X509_value(key->certs, 0), key->pkey) != 1) {
 		ERR_clear_error();
-		return ib_throw(err, IB_ERR_INPUT, "the first certificate of '%s' does not belong to the key '%s'", certificate,
-				key->name);
+		return ib_throw(err, IB_ERR_INPUT, "the first certificate of '%s' does not belong to the key '%s'",
+				certificate, key->name);
 	}
 	return true;
 }
@@ -184,13 +185,14 @@ bool ib_key_sign(struct ib_key *key, const void *data, size_t len, GBytes **ret,
 	return true;
 }
 
-bool ib_signature_verify(const char *pem, const void *data, size_t len, GBytes *signature,
-			 const struct ib_anchors *anchors, struct ib_signer *ret, struct ib_error **err)
+bool ib_signature_verify(const char *pem, GBytes *content, GBytes *signature, const struct ib_anchors *anchors,
+			 struct ib_signer *ret, struct ib_error **err)
 {
 	ib_auto_certs certs = NULL;
 	ib_auto_certs chain = NULL;
-	gsize size;
+	gsize size, len;
 	const uint8_t *sig = g_bytes_get_data(signature, &size);
+	const uint8_t *data = g_bytes_get_data(content, &len);
 
 	if (!ib_certs_read(pem, strlen(pem), "signer's certificates", &certs, err))
 		return false;
@@ -202,7 +204,8 @@ bool ib_signature_verify(const char *pem, const void *data, size_t len, GBytes *
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	if (!ok)
-		return ib_throw(err, IB_ERR_VERIFY, "the signature does not belong to the content and the signer's certificate");
+		return ib_throw(err, IB_ERR_VERIFY,
+				"the signature does not belong to the content and the signer's certificate");
 	struct ib_chain_request r = { .what = "the signer", .cert = cert, .others = certs, .anchors = anchors,
 				      .time = anchors->now };
 	if (!ib_chain_verify(&r, &chain, err))

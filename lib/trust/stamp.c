@@ -39,24 +39,24 @@ static X509 *find_cert(ib_x509_stack *certs, const PKCS7_ISSUER_AND_SERIAL *id)
 	return NULL;
 }
 
-static bool check_content(PKCS7_SIGNER_INFO *si, const EVP_MD *md, const uint8_t *content, size_t len,
-			  const ASN1_OBJECT *type, const char *what, struct ib_error **err)
+static bool check_content(PKCS7_SIGNER_INFO *si, const EVP_MD *md, const struct ib_signed_content *c,
+			  struct ib_error **err)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
 	const ASN1_OCTET_STRING *claimed = PKCS7_digest_from_attributes(si->auth_attr);
 
 	if (!claimed)
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature names no digest of what it signs", what);
-	if (EVP_Digest(content, len, digest, &size, md, NULL) != 1)
-		return ib_throw(err, IB_ERR_FAILED, "%s: cannot digest: %s", what, ib_ossl_reason());
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature names no digest of what it signs", c->what);
+	if (EVP_Digest(c->data, c->size, digest, &size, md, NULL) != 1)
+		return ib_throw(err, IB_ERR_FAILED, "%s: cannot digest: %s", c->what, ib_ossl_reason());
 	if (ASN1_STRING_length(claimed) != (int)size || memcmp(ASN1_STRING_get0_data(claimed), digest, size) != 0)
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the content was changed after it was signed", what);
-	if (!type)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the content was changed after it was signed", c->what);
+	if (!c->type)
 		return true;
 	const ASN1_TYPE *said = PKCS7_get_signed_attribute(si, NID_pkcs9_contentType);
-	if (!said || said->type != V_ASN1_OBJECT || OBJ_cmp(said->value.object, type) != 0)
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature is over another kind of content", what);
+	if (!said || said->type != V_ASN1_OBJECT || OBJ_cmp(said->value.object, c->type) != 0)
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature is over another kind of content", c->what);
 	return true;
 }
 
@@ -76,25 +76,26 @@ static bool check_attributes_signature(PKCS7_SIGNER_INFO *si, const EVP_MD *md, 
 	return ok;
 }
 
-bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const uint8_t *content, size_t len,
-			   const ASN1_OBJECT *type, const char *what, X509 **ret_cert, struct ib_error **err)
+bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const struct ib_signed_content *content,
+			   X509 **ret_cert, struct ib_error **err)
 {
 	const EVP_MD *md = ib_signature_digest(si->digest_alg);
 	X509 *cert = find_cert(certs, si->issuer_and_serial);
 
 	if (!md)
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature uses a digest that is not accepted", what);
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature uses a digest that is not accepted",
+				content->what);
 	if (!cert) {
 		g_autofree char *issuer = ib_name_text(si->issuer_and_serial->issuer);
 		return ib_throw(err, IB_ERR_VERIFY, "%s: the signer's certificate, issued by '%s', is not in the file",
-				what, issuer);
+				content->what, issuer);
 	}
-	if (!check_content(si, md, content, len, type, what, err))
+	if (!check_content(si, md, content, err))
 		return false;
 	if (!check_attributes_signature(si, md, cert)) {
 		g_autofree char *subject = ib_name_text(X509_get_subject_name(cert));
-		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature was not made with the key of '%s': %s", what, subject,
-				ib_ossl_reason());
+		return ib_throw(err, IB_ERR_VERIFY, "%s: the signature was not made with the key of '%s': %s",
+				content->what, subject, ib_ossl_reason());
 	}
 	*ret_cert = cert;
 	return true;
@@ -151,7 +152,8 @@ static bool names_certificate(CMS_SignerInfo *si, int nid, const EVP_MD *by_defa
 	const EVP_MD *md = id && id->algorithm ? ib_signature_digest(id->algorithm) : by_default;
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	bool ok = id && md && X509_digest(cert, md, digest, &size) == 1 && ASN1_STRING_length(id->digest) == (int)size &&
+	bool ok = id && md && X509_digest(cert, md, digest, &size) == 1 &&
+		  ASN1_STRING_length(id->digest) == (int)size &&
 		  memcmp(ASN1_STRING_get0_data(id->digest), digest, size) == 0;
 
 	ASN1_item_free((ASN1_VALUE *)ids, ASN1_ITEM_rptr(CERT_IDS));
@@ -204,8 +206,8 @@ static bool check_token_info(CMS_ContentInfo *cms, const struct ib_stamp_request
 	return true;
 }
 
-static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, ib_x509_stack *others, int64_t *ret_time,
-			char **ret_stamper, struct ib_error **err)
+static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, ib_x509_stack *others,
+			int64_t *ret_time, char **ret_stamper, struct ib_error **err)
 {
 	X509 *cert = NULL;
 
@@ -222,7 +224,8 @@ static bool check_token(CMS_ContentInfo *cms, const struct ib_stamp_request *r, 
 	if (!digest || !ib_signature_digest(digest))
 		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s uses a digest that is not accepted", r->what);
 	if (!signing_certificate_matches(si, cert))
-		return ib_throw(err, IB_ERR_VERIFY, "the time stamp of %s does not name the certificate it was signed with",
+		return ib_throw(err, IB_ERR_VERIFY,
+				"the time stamp of %s does not name the certificate it was signed with",
 				r->what);
 	/* Without anchors the chain is judged later. */
 	return !r->anchors || stamper_chain(r, cert, others, *ret_time, ret_stamper, err);
@@ -264,7 +267,8 @@ bool ib_countersignature_verify(const struct ib_stamp_request *r, const uint8_t 
 
 	if (!si)
 		return ib_throw(err, IB_ERR_INPUT, "%s is malformed: %s", what, ib_ossl_reason());
-	bool ok = ib_signer_info_verify(si, r->others, r->signature, r->signature_size, NULL, what, &cert, err);
+	struct ib_signed_content content = { .what = what, .data = r->signature, .size = r->signature_size };
+	bool ok = ib_signer_info_verify(si, r->others, &content, &cert, err);
 	if (ok) {
 		const ASN1_TYPE *t = PKCS7_get_signed_attribute(si, NID_pkcs9_signingTime);
 		bool time = t && (t->type == V_ASN1_UTCTIME || t->type == V_ASN1_GENERALIZEDTIME);

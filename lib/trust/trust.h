@@ -186,12 +186,15 @@ bool ib_key_sign(struct ib_key *key, const void *data, size_t len, GBytes **ret,
 
 /**
  * Verify what ib_key_sign() made.
- * @param pem  certificates, the signer's first; borrowed
- * @param ret  release with ib_signer_fini()
- * @param err  IB_ERR_INPUT, IB_ERR_VERIFY
+ * @param pem        certificates, the signer's first; borrowed
+ * @param content    what was signed; borrowed
+ * @param signature  borrowed
+ * @param anchors    borrowed; their time is when the certificates are judged
+ * @param ret        release with ib_signer_fini(); written on success only
+ * @param err        IB_ERR_INPUT: pem is unreadable; IB_ERR_VERIFY
  */
-bool ib_signature_verify(const char *pem, const void *data, size_t len, GBytes *signature,
-			 const struct ib_anchors *anchors, struct ib_signer *ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_signature_verify(const char *pem, GBytes *content, GBytes *signature, const struct ib_anchors *anchors,
+			 struct ib_signer *ret, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- CMS ---- */
 

@@ -51,7 +51,9 @@ static bool verify_signer(const struct ib_catalog *c, const struct ib_anchors *a
 	ib_auto_certs chain = NULL;
 	X509 *cert = NULL;
 
-	if (!ib_signer_info_verify(si, certs, c->list, c->list_size, c->p7->d.sign->contents->type, what, &cert, err))
+	struct ib_signed_content content = { .what = what, .data = c->list, .size = c->list_size,
+					     .type = c->p7->d.sign->contents->type };
+	if (!ib_signer_info_verify(si, certs, &content, &cert, err))
 		return false;
 	struct ib_stamp_request stamp = { .what = what, .signature = si->enc_digest->data,
 					  .signature_size = (size_t)si->enc_digest->length, .others = certs,

@@ -124,7 +124,8 @@ bool ib_xml_parse_at(const void *data, size_t len, const char *name, const char 
 	struct parse_state state = { 0 };
 
 	if (len > IB_XML_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, an XML file may have %u", name, len, IB_XML_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, an XML file may have %u", name, len,
+				IB_XML_MAX);
 	if (len == 0)
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is empty, not an XML file", name);
 	ib_xml_setup();

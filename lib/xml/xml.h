@@ -96,7 +96,10 @@ bool ib_xml_attrs(const struct ib_xml_node *node, size_t index, const char **ret
  */
 char *ib_xml_text(const struct ib_xml_node *node);
 
-/** Line of the element in the parsed file, 1-based; 0 when it was not parsed. */
+/**
+ * Line of the element in the parsed file, 1-based; 0 when it was not parsed. libxml2 keeps 16 bits:
+ * 65535 can mean a later line too.
+ */
 unsigned ib_xml_line(const struct ib_xml_node *node);
 
 /**

@@ -37,12 +37,14 @@ static struct who make(const char *name, struct who *issuer, const char *eku, in
 
 	X509_set_version(w.cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(w.cert), serial++);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(w.cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(w.cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
+			-1, 0);
 	X509_set_issuer_name(w.cert, X509_get_subject_name(by->cert));
 	ASN1_TIME_set(X509_getm_notBefore(w.cert), from);
 	ASN1_TIME_set(X509_getm_notAfter(w.cert), to);
 	X509_set_pubkey(w.cert, w.key);
-	X509_EXTENSION *x = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, eku ? "CA:FALSE" : "critical,CA:TRUE");
+	X509_EXTENSION *x = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints,
+						eku ? "CA:FALSE" : "critical,CA:TRUE");
 	X509_add_ext(w.cert, x, -1);
 	X509_EXTENSION_free(x);
 	if (eku) {
@@ -237,16 +239,19 @@ static GBytes *trust_list(void)
 	g_autofree char *what = der("30", flat, "a2028000", NULL), *sha = oid("2.16.840.1.101.3.4.2.1");
 	g_autofree char *sha_alg = der("30", sha, "0500", NULL), *oct = der("04", sha256_hex, NULL);
 	g_autofree char *info = der("30", sha_alg, oct, NULL), *data = der("30", what, info, NULL);
-	g_autofree char *values = der("31", data, NULL), *attr = der("30", spc, values, NULL), *attrs = der("31", attr, NULL);
+	g_autofree char *values = der("31", data, NULL), *attr = der("30", spc, values, NULL), *attrs = der("31", attr,
+			NULL);
 	g_autofree char *e2 = der("30", "04056c6162656c", attrs, NULL); /* "label" */
 	g_autofree char *tag3 = der("04", wide_hex, "0000", NULL), *e3 = der("30", tag3, NULL);
 	g_autofree char *e4 = der("30", "0403010203", NULL); /* vouches for nothing */
 	g_autofree char *entries = der("30", e3, e2, e1, e1, e4, NULL);
 	/* OSAttr = "2:6" */
 	g_autofree char *nv = der("30", "1e0c004f00530041007400740072", "0203010001", "0408" "32003a0036000000", NULL);
-	g_autofree char *nv_oct = der("04", nv, NULL), *nv_oid = oid("1.3.6.1.4.1.311.12.2.1"), *ext = der("30", nv_oid, nv_oct, NULL);
+	g_autofree char *nv_oct = der("04", nv, NULL), *nv_oid = oid("1.3.6.1.4.1.311.12.2.1"), *ext = der("30", nv_oid,
+			nv_oct, NULL);
 	g_autofree char *exts = der("30", ext, NULL), *tagged = der("a0", exts, NULL);
-	g_autofree char *all = der("30", usage, "040400000001", "170d3231303530383036333132355a", alg, entries, tagged, NULL);
+	g_autofree char *all = der("30", usage, "040400000001", "170d3231303530383036333132355a", alg, entries, tagged,
+			NULL);
 	return ib_unhex(all, strlen(all));
 }
 
@@ -283,9 +288,11 @@ static void stamp(PKCS7_SIGNER_INFO *si, enum stamping how)
 	if (how == TOKEN_OVER_OTHER)
 		PKCS7_add_attribute(si, token, V_ASN1_SEQUENCE, token_over((const uint8_t *)"x", 1, IN_2021));
 	if (how == COUNTER)
-		PKCS7_add_attribute(si, NID_pkcs9_countersignature, V_ASN1_SEQUENCE, counter_by(&stamper, si->enc_digest));
+		PKCS7_add_attribute(si, NID_pkcs9_countersignature, V_ASN1_SEQUENCE, counter_by(&stamper,
+				si->enc_digest));
 	if (how == COUNTER_BY_SIGNER)
-		PKCS7_add_attribute(si, NID_pkcs9_countersignature, V_ASN1_SEQUENCE, counter_by(&signer, si->enc_digest));
+		PKCS7_add_attribute(si, NID_pkcs9_countersignature, V_ASN1_SEQUENCE, counter_by(&signer,
+				si->enc_digest));
 }
 
 static void sign_list(PKCS7 *p7, const struct who *who, GBytes *list, enum stamping how)
@@ -347,7 +354,8 @@ Test(trust, catalog_content)
 {
 	g_autoptr(GBytes) b = catalog(&signer, NO_STAMP);
 	ib_auto_catalog c = parsed(b);
-	g_autoptr(GBytes) sha1 = ib_unhex(sha1_hex, 40), sha256 = ib_unhex(sha256_hex, 64), tagged = ib_unhex(tagged_hex, 40);
+	g_autoptr(GBytes) sha1 = ib_unhex(sha1_hex, 40), sha256 = ib_unhex(sha256_hex, 64),
+			tagged = ib_unhex(tagged_hex, 40);
 	uint8_t none[IB_DIGEST_MAX] = { 0 };
 
 	cr_expect_eq(ib_catalog_count(c), 3);
@@ -394,10 +402,12 @@ Test(trust, catalog_verdicts)
 		ib_auto_catalog_verdict v = { 0 };
 		ib_auto_error err = NULL;
 		bool ok = ib_catalog_verify(c, a, &v, &err);
-		cr_assert_eq(ok, !verdicts[i].cause, "%s: %s", verdicts[i].what, err ? ib_error_cause(err) : "accepted");
+		cr_assert_eq(ok, !verdicts[i].cause, "%s: %s", verdicts[i].what,
+			     err ? ib_error_cause(err) : "accepted");
 		if (!ok) {
 			cr_expect_eq(ib_error_code(err), IB_ERR_VERIFY, "%s", verdicts[i].what);
-			cr_expect(strstr(ib_error_cause(err), verdicts[i].cause), "%s: %s", verdicts[i].what, ib_error_cause(err));
+			cr_expect(strstr(ib_error_cause(err), verdicts[i].cause), "%s: %s", verdicts[i].what,
+					ib_error_cause(err));
 			continue;
 		}
 		cr_expect_str_eq(v.signer.subject, "CN=Lab Signer");
@@ -468,7 +478,8 @@ Test(trust, anchors_files)
 	ib_auto_error err = NULL;
 	g_autofree char *one = pem_of(root.cert), *two = pem_of(other_root.cert);
 	g_autofree char *both = g_strconcat("text\n", one, two, one, NULL);
-	g_autofree char *broken = g_strconcat(one, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", NULL);
+	g_autofree char *broken = g_strconcat(one, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+			NULL);
 	unsigned char *raw = NULL;
 
 	cr_expect(ib_anchors_add(a, both, strlen(both), "both", &err));
@@ -511,7 +522,8 @@ static char *save_key(const char *name, EVP_PKEY *key, const char *phrase)
 	BIO *b = BIO_new(BIO_s_mem());
 	char *p;
 
-	PEM_write_bio_PKCS8PrivateKey(b, key, phrase ? EVP_aes_256_cbc() : NULL, phrase, phrase ? (int)strlen(phrase) : 0,
+	PEM_write_bio_PKCS8PrivateKey(b, key, phrase ? EVP_aes_256_cbc() : NULL, phrase,
+				      phrase ? (int)strlen(phrase) : 0,
 				      NULL, NULL);
 	long n = BIO_get_mem_data(b, &p);
 	char *path = save(name, p, (size_t)n);
@@ -566,7 +578,8 @@ static void check_signing(struct ib_key *key, const char *name)
 	ib_auto_anchors later = anchors(root.cert, IN_2030);
 	ib_auto_signer s = { 0 }, late = { 0 };
 
-	cr_assert(ib_cms_sign_detached(key, text, len, IN_2021, &sig, &err), "%s: %s", name, err ? ib_error_cause(err) : "");
+	cr_assert(ib_cms_sign_detached(key, text, len, IN_2021, &sig, &err), "%s: %s", name,
+		  err ? ib_error_cause(err) : "");
 	cr_assert(ib_cms_verify_detached(sig, text, len, now, &s, &err), "%s", err ? ib_error_cause(err) : "");
 	cr_expect_str_eq(s.anchor, "CN=Lab Root");
 	cr_expect_eq(s.claimed_time, IN_2021);
@@ -590,8 +603,9 @@ static void check_signing(struct ib_key *key, const char *name)
 	g_autofree char *content = save("content", text, len);
 	g_autofree char *p7s = save("p7s", g_bytes_get_data(stamped, NULL), g_bytes_get_size(stamped));
 	g_autofree char *ca = save_cert("ca.pem", root.cert, NULL);
-	const char *argv[] = { "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", p7s, "-content", content,
-			       "-CAfile", ca, "-purpose", "any", "-attime", "1618099200", "-out", "/dev/null", NULL };
+	const char *argv[] = { "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", p7s, "-content",
+			       content, "-CAfile", ca, "-purpose", "any", "-attime", "1618099200",
+			       "-out", "/dev/null", NULL };
 	cr_expect(runs(argv), "openssl does not accept the signature of %s", name);
 }
 
@@ -628,7 +642,8 @@ Test(cms, signs_with_encrypted_rsa)
 	X509 *x = certify(rsa);
 	g_autofree char *cert = save_cert("c.pem", x, NULL), *file = save_key("k.pem", rsa, "open sesame");
 	char phrase[] = "open sesame";
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .key = file, .secret = tell, .user = phrase });
+	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .key = file, .secret = tell,
+			.user = phrase });
 
 	check_signing(key, "RSA");
 	EVP_PKEY_free(rsa);
@@ -645,15 +660,16 @@ Test(cms, plain_signature)
 	ib_auto_error err = NULL;
 	g_autoptr(GBytes) sig = NULL;
 	g_autofree char *pem = ib_key_certificates(key);
+	g_autoptr(GBytes) abc = g_bytes_new_static("abc", 3), abd = g_bytes_new_static("abd", 3);
 
 	cr_assert(ib_key_sign(key, "abc", 3, &sig, &err));
-	cr_expect(ib_signature_verify(pem, "abc", 3, sig, a, &s, &err));
+	cr_expect(ib_signature_verify(pem, abc, sig, a, &s, &err));
 	cr_expect_str_eq(s.subject, "CN=Lab Signer");
 	ib_signer_fini(&s);
-	cr_expect_not(ib_signature_verify(pem, "abd", 3, sig, a, &s, &err));
+	cr_expect_not(ib_signature_verify(pem, abd, sig, a, &s, &err));
 	cr_expect_eq(ib_error_code(err), IB_ERR_VERIFY);
 	ib_error_clear(&err);
-	cr_expect_not(ib_signature_verify(pem, "abc", 3, sig, other, &s, &err));
+	cr_expect_not(ib_signature_verify(pem, abc, sig, other, &s, &err));
 }
 
 Test(cms, refuses_keys)
@@ -727,7 +743,7 @@ Test(cms, signs_with_token)
 	g_setenv("SOFTHSM2_CONF", conf, TRUE);
 	g_mkdir(tokens, 0700);
 	cr_assert(runs(init) && runs(import));
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM, .secret = tell,
-		.user = pin, .key = "pkcs11:token=lab;object=sign;type=private" });
+	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
+		.secret = tell, .user = pin, .key = "pkcs11:token=lab;object=sign;type=private" });
 	check_signing(key, "token");
 }

@@ -32,7 +32,8 @@ static void save(const char *dir, const char *name, const char *text)
 
 Test(xml, reads)
 {
-	ib_auto_xml doc = parse("<?xml version='1.0'?>\n<!-- c -->\n<a xmlns='urn:a' xmlns:p='urn:p' p:k='1' k='2&amp;3' p:q='4'>\n"
+	ib_auto_xml doc = parse("<?xml version='1.0'?>\n<!-- c -->\n"
+				"<a xmlns='urn:a' xmlns:p='urn:p' p:k='1' k='2&amp;3' p:q='4'>\n"
 				"<b/><c>one<d>two &lt;</d><![CDATA[<x>]]></c>\n<b><e/></b><p:f/></a>");
 	struct ib_xml_node *a = ib_xml_root(doc);
 	const char *name, *value;
@@ -71,7 +72,8 @@ static const struct {
 	{ "no element", "<!-- c -->", "not well-formed" },
 	{ "mismatch", "<a>\n<b>\n</a>", "line 3" },
 	{ "doctype", "<a/>\n<!DOCTYPE a>", "line 2" },
-	{ "entity bomb", "\n<!DOCTYPE a [<!ENTITY x 'y'><!ENTITY z '&x;&x;'>]><a>&z;</a>", "'t.xml' line 2: has a DOCTYPE" },
+	{ "entity bomb", "\n<!DOCTYPE a [<!ENTITY x 'y'><!ENTITY z '&x;&x;'>]><a>&z;</a>",
+		"'t.xml' line 2: has a DOCTYPE" },
 	{ "external", "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>", "DOCTYPE" },
 	{ "unknown entity", "<a>&nbsp;</a>", "nbsp" },
 	{ "unknown prefix", "<a><p:b/></a>", NULL },
@@ -91,7 +93,8 @@ Test(xml, refuses)
 		}
 		cr_assert_not(ok, "%s", bad[i].what);
 		cr_expect_eq(ib_error_code(err), IB_ERR_INPUT);
-		cr_expect_not_null(strstr(ib_error_cause(err), bad[i].cause), "%s: %s", bad[i].what, ib_error_cause(err));
+		cr_expect_not_null(strstr(ib_error_cause(err), bad[i].cause), "%s: %s", bad[i].what,
+				ib_error_cause(err));
 	}
 }
 
@@ -114,7 +117,8 @@ Test(xml, limits_depth_and_size)
 Test(xml, reads_utf16)
 {
 	static const char *const text = "<WIM><NAME>Gr\xc3\xb6\xc3\x9f" "e</NAME></WIM>";
-	static const char *const starts[] = { "", "\xef\xbb\xbf", "\xef\xbb\xbf<?xml version='1.0' encoding='utf-16'?>" };
+	static const char *const starts[] = { "", "\xef\xbb\xbf",
+			"\xef\xbb\xbf<?xml version='1.0' encoding='utf-16'?>" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(starts); i++) {
 		g_autofree char *full = g_strconcat(starts[i], text, NULL);
@@ -244,14 +248,17 @@ Test(xml, validates)
 static const struct {
 	const char *what, *sheet, *result; /* result NULL: refused */
 } sheets[] = {
-	{ "parameter", SHEET("<xsl:template match='/'><xsl:value-of select='concat($p, a/@k)'/></xsl:template>"), "it's \"1" },
+	{ "parameter", SHEET("<xsl:template match='/'><xsl:value-of select='concat($p, a/@k)'/></xsl:template>"),
+		"it's \"1" },
 	{ "import", SHEET("<xsl:include href='part.xsl'/>"), "part" },
 	{ "import outside", SHEET("<xsl:include href='../part.xsl'/>"), NULL },
 	{ "import host", SHEET("<xsl:include href='http://localhost/part.xsl'/>"), NULL },
-	{ "document", SHEET("<xsl:template match='/'><xsl:value-of select='document(\"part.xsl\")'/></xsl:template>"), NULL },
+	{ "document", SHEET("<xsl:template match='/'><xsl:value-of select='document(\"part.xsl\")'/></xsl:template>"),
+		NULL },
 	{ "write", "<xsl:stylesheet version='1.1' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>"
 		   "<xsl:template match='/'><xsl:document href='out'/></xsl:template></xsl:stylesheet>", NULL },
-	{ "stop", SHEET("<xsl:template match='/'><xsl:message terminate='yes'>no more</xsl:message></xsl:template>"), NULL },
+	{ "stop", SHEET("<xsl:template match='/'><xsl:message terminate='yes'>no more</xsl:message></xsl:template>"),
+		NULL },
 	{ "endless", SHEET("<xsl:template match='/'><xsl:apply-templates select='/'/></xsl:template>"), NULL },
 	{ "not a sheet", "<a/>", NULL },
 	{ "bad expression", SHEET("<xsl:template match='/'><xsl:value-of select='a['/></xsl:template>"), NULL },
@@ -279,7 +286,8 @@ Test(xml, transforms)
 			cr_expect_str_eq(text, sheets[i].result, "%s", sheets[i].what);
 		} else {
 			cr_expect_eq(ib_error_code(err), IB_ERR_INPUT);
-			cr_expect_null(strstr(ib_error_cause(err), "no reason"), "%s: %s", sheets[i].what, ib_error_cause(err));
+			cr_expect_null(strstr(ib_error_cause(err), "no reason"), "%s: %s", sheets[i].what,
+					ib_error_cause(err));
 		}
 		ib_error_clear(&err);
 	}
