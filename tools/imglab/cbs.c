@@ -151,11 +151,25 @@ static void record_deployment(struct lab_os *os, const struct lab_signed *s, con
 	record_component(os, s, &d->id, link);
 }
 
+/* Where the servicing stack of this version lies: the first thing any servicing tool looks up. */
+static void record_stack(struct lab_os *os, const struct lab_package *p)
+{
+	for (guint i = 0; i < p->components->len; i++) {
+		const struct lab_identity *id = &((const struct lab_component *)p->components->pdata[i])->id;
+		g_autofree char *keyform = lab_key_long(id);
+		g_autofree char *path = g_strconcat("%SystemRoot%\\winsxs\\", keyform, "\\", NULL);
+
+		if (g_str_equal(id->name, "Microsoft-Windows-ServicingStack"))
+			lab_hive_manifest(os->hives[LAB_HIVE_SOFTWARE], CBS "Version", id->version, LAB_REG_EXPAND_SZ, path);
+	}
+}
+
 void lab_cbs_record(struct lab_os *os, const struct lab_signed *s)
 {
 	const struct lab_package *p = s->package;
 
 	record_package(os, s);
+	record_stack(os, p);
 	for (guint i = 0; i < p->updates->len; i++) {
 		const struct lab_update *u = p->updates->pdata[i];
 

@@ -230,7 +230,8 @@ static void set_system_keys(struct lab_os *os)
 
 static void set_other_keys(struct lab_os *os)
 {
-	static const char *const top[] = { "Drivers\\amd64", "Drivers\\x86", "Installers", "NonCanonicalData", "CCPInterface" };
+	static const char *const top[] = { "Drivers\\amd64", "Drivers\\x86", "Installers", "NonCanonicalData",
+					   "CCPInterface" };
 	struct lab_hive *software = os->hives[LAB_HIVE_SOFTWARE], *components = os->hives[LAB_HIVE_COMPONENTS];
 
 	lab_hive_sz(software, "Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState",
