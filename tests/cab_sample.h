@@ -1,6 +1,6 @@
 /*
- * The smallest cabinet that holds given files: one folder, nothing compressed,
- * no checksums. Names go in unchanged, also those no cabinet should have.
+ * The smallest cabinets that hold given files: nothing compressed, no
+ * checksums. Names go in unchanged, also those no cabinet should have.
  */
 #ifndef TESTS_CAB_SAMPLE_H
 #define TESTS_CAB_SAMPLE_H
@@ -34,39 +34,29 @@ static inline void cab_put32(GByteArray *out, size_t v)
 	g_byte_array_append(out, b, sizeof b);
 }
 
-/* @return g_bytes_unref */
-static inline GBytes *cab_sample(const struct cab_file *files, size_t count)
-{
-	GByteArray *out = g_byte_array_new(), *content = g_byte_array_new();
-	size_t headers = 36 + 8, at = 0;
+/* One folder of a cabinet: files first to end. */
+struct cab_folder {
+	size_t first, end;
+	GByteArray *content;
+};
 
-	for (size_t i = 0; i < count; i++) {
-		headers += 16 + strlen(files[i].name) + 1;
-		g_byte_array_append(content, files[i].data, (guint)files[i].size);
-	}
-	unsigned blocks = (content->len + CAB_BLOCK - 1) / CAB_BLOCK;
-	g_byte_array_append(out, (const guint8 *)"MSCF\0\0\0\0", 8);
-	cab_put32(out, headers + content->len + blocks * 8u);
-	cab_put32(out, 0);
-	cab_put32(out, 36 + 8);
-	cab_put32(out, 0);
-	cab_put16(out, 0x0103);
-	cab_put16(out, 1);
-	cab_put16(out, (unsigned)count);
-	cab_put16(out, 0);
-	cab_put32(out, 0);
-	cab_put32(out, headers);
-	cab_put16(out, blocks);
-	cab_put16(out, 0);
-	for (size_t i = 0; i < count; i++) {
-		cab_put32(out, files[i].size);
-		cab_put32(out, at);
-		cab_put16(out, 0);
-		cab_put32(out, 0x58f53321); /* 2024-07-21: any date */
-		cab_put16(out, 0x80); /* the name is UTF-8 */
-		g_byte_array_append(out, (const guint8 *)files[i].name, (guint)strlen(files[i].name) + 1);
-		at += files[i].size;
-	}
+static inline unsigned cab_blocks(const struct cab_folder *f)
+{
+	return (f->content->len + CAB_BLOCK - 1) / CAB_BLOCK;
+}
+
+static inline void cab_put_file(GByteArray *out, const struct cab_file *file, size_t at, size_t folder)
+{
+	cab_put32(out, file->size);
+	cab_put32(out, at);
+	cab_put16(out, (unsigned)folder);
+	cab_put32(out, 0x58f53321); /* 2024-07-21: any date */
+	cab_put16(out, 0x80); /* the name is UTF-8 */
+	g_byte_array_append(out, (const guint8 *)file->name, (guint)strlen(file->name) + 1);
+}
+
+static inline void cab_put_blocks(GByteArray *out, const GByteArray *content)
+{
 	for (guint b = 0; b < content->len; b += CAB_BLOCK) {
 		guint n = MIN(content->len - b, CAB_BLOCK);
 		cab_put32(out, 0);
@@ -74,8 +64,68 @@ static inline GBytes *cab_sample(const struct cab_file *files, size_t count)
 		cab_put16(out, n);
 		g_byte_array_append(out, content->data + b, n);
 	}
-	g_byte_array_unref(content);
+}
+
+static inline GBytes *cab_write(const struct cab_file *files, size_t count, struct cab_folder *folders, size_t n)
+{
+	GByteArray *out = g_byte_array_new();
+	size_t at = 36 + 8 * n, total;
+
+	for (size_t i = 0; i < count; i++)
+		at += 16 + strlen(files[i].name) + 1;
+	total = at;
+	for (size_t f = 0; f < n; f++)
+		total += folders[f].content->len + cab_blocks(&folders[f]) * 8u;
+	g_byte_array_append(out, (const guint8 *)"MSCF\0\0\0\0", 8);
+	cab_put32(out, total);
+	cab_put32(out, 0);
+	cab_put32(out, 36 + 8 * n);
+	cab_put32(out, 0);
+	cab_put16(out, 0x0103);
+	cab_put16(out, (unsigned)n);
+	cab_put16(out, (unsigned)count);
+	cab_put16(out, 0);
+	cab_put32(out, 0);
+	for (size_t f = 0; f < n; f++) {
+		cab_put32(out, at);
+		cab_put16(out, cab_blocks(&folders[f]));
+		cab_put16(out, 0); /* not compressed */
+		at += folders[f].content->len + cab_blocks(&folders[f]) * 8u;
+	}
+	for (size_t f = 0; f < n; f++) {
+		size_t in_folder = 0;
+		for (size_t i = folders[f].first; i < folders[f].end; i++) {
+			cab_put_file(out, &files[i], in_folder, f);
+			in_folder += files[i].size;
+		}
+	}
+	for (size_t f = 0; f < n; f++) {
+		cab_put_blocks(out, folders[f].content);
+		g_byte_array_unref(folders[f].content);
+	}
 	return g_byte_array_free_to_bytes(out);
+}
+
+/* All files in one folder. @return g_bytes_unref */
+static inline GBytes *cab_sample(const struct cab_file *files, size_t count)
+{
+	struct cab_folder folder = { 0, count, g_byte_array_new() };
+
+	for (size_t i = 0; i < count; i++)
+		g_byte_array_append(folder.content, files[i].data, (guint)files[i].size);
+	return cab_write(files, count, &folder, 1);
+}
+
+/* A folder for each file. @return g_bytes_unref */
+static inline GBytes *cab_sample_folders(const struct cab_file *files, size_t count)
+{
+	g_autofree struct cab_folder *folders = g_new(struct cab_folder, count);
+
+	for (size_t i = 0; i < count; i++) {
+		folders[i] = (struct cab_folder){ i, i + 1, g_byte_array_new() };
+		g_byte_array_append(folders[i].content, files[i].data, (guint)files[i].size);
+	}
+	return cab_write(files, count, folders, count);
 }
 
 #endif

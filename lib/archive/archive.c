@@ -9,6 +9,8 @@
 
 /* Bytes handed to libarchive at a time: large enough that the calls cost nothing. */
 #define BLOCK_SIZE (256u << 10)
+/* Bytes of unwanted members read at a time. */
+#define DRAIN_SIZE (32u << 10)
 /* Most members: a cabinet's count is 16 bits, the largest update known stays below 60,000. */
 #define MEMBERS_MAX 100000
 /* Bytes that tell one container from another. */
@@ -23,6 +25,8 @@ struct ib_archive {
 	uint8_t *block;
 	size_t peeked;           /* bytes in block not yet handed over (stream: the magic) */
 	bool is_zip;
+	uint8_t *drain;          /* where bytes nobody wants go */
+	bool in_member;          /* its end may not be reached yet */
 	struct ib_error *io_error; /* thrown inside a callback, wins over libarchive's text */
 	unsigned members;
 	unsigned generation;     /* of the current member: streams of older ones are dead */
@@ -164,6 +168,7 @@ static struct ib_archive *archive_new(const char *name)
 
 	a->name = g_strdup(name);
 	a->block = g_malloc(BLOCK_SIZE);
+	a->drain = g_malloc(DRAIN_SIZE);
 	a->member_name = g_string_new(NULL);
 	return a;
 }
@@ -226,6 +231,7 @@ void ib_archive_free(struct ib_archive *a)
 	ib_error_clear(&a->io_error);
 	g_string_free(a->member_name, TRUE);
 	g_free(a->block);
+	g_free(a->drain);
 	g_free(a->name);
 	g_free(a);
 }
@@ -271,6 +277,24 @@ static bool check_method(struct ib_archive *a, struct ib_error **err)
 			"members are read here", a->name, a->members, format);
 }
 
+/*
+ * libarchive before its pull request 3442 skips an unread member of one folder
+ * of a cabinet at the cost of the next folder's bytes: members are read to their
+ * end. Within a folder that costs nothing, skipping decompresses too.
+ */
+static bool drain_member(struct ib_archive *a, struct ib_error **err)
+{
+	la_ssize_t n;
+
+	if (a->is_zip || !a->in_member)
+		return true;
+	do {
+		n = archive_read_data(a->la, a->drain, DRAIN_SIZE);
+	} while (n > 0);
+	a->in_member = false;
+	return n == 0 || throw_la(a, err);
+}
+
 static bool next_header(struct ib_archive *a, struct archive_entry **ret, bool *ret_more, struct ib_error **err)
 {
 	locale_t old = utf8_enter();
@@ -288,7 +312,7 @@ bool ib_archive_next(struct ib_archive *a, struct ib_archive_member *ret, bool *
 
 	a->generation++;
 	do {
-		if (!next_header(a, &entry, &more, err))
+		if (!drain_member(a, err) || !next_header(a, &entry, &more, err))
 			return false;
 		if (!more) {
 			*ret_more = false;
@@ -308,6 +332,7 @@ bool ib_archive_next(struct ib_archive *a, struct ib_archive_member *ret, bool *
 	if (!check_method(a, err))
 		return false;
 	a->member_size = archive_entry_size_is_set(entry) ? (uint64_t)archive_entry_size(entry) : UINT64_MAX;
+	a->in_member = a->member_size > 0;
 	ret->name = a->member_name->str;
 	ret->size = a->member_size;
 	*ret_more = true;
@@ -321,7 +346,7 @@ static bool member_read(struct ib_stream *s, void *buf, size_t cap, size_t *ret_
 
 	if (ms->generation != a->generation)
 		return ib_throw(err, IB_ERR_FAILED, "a member of '%s' was read after the next one was begun", a->name);
-	la_ssize_t n = archive_read_data(a->la, buf, cap);
+	la_ssize_t n = a->in_member ? archive_read_data(a->la, buf, cap) : 0;
 	if (n < 0) {
 		throw_la(a, err);
 		return ib_while(err, "reading member '%s'", a->member_name->str);
