@@ -111,7 +111,7 @@ function(ib_bench_programs)
 	endforeach()
 endfunction()
 
-# Programs that interop scripts run (tests/interop/media_disc.c -> $IB_BUILD/interop_media_disc).
+# Programs that interop scripts run (tests/interop/trust_catalog.c -> $IB_BUILD/interop_trust_catalog).
 function(ib_interop_programs)
 	file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/*.c)
 	foreach(source ${sources})

@@ -4,6 +4,12 @@
 #include <string.h>
 
 #define CATALOGUE_ENTRY 32u
+/* Bytes compared at once. */
+#define COMPARE_BYTES (64u << 10)
+/* Bytes of a boot image that is compared with files; an EFI image has 1.4 MB, rarely 3. */
+#define IMAGE_MAX (64u << 20)
+/* Files of the image's size that are compared; on Windows media these are four at most. */
+#define CANDIDATES_MAX 16u
 
 const char *ib_media_catalogue_fault(const uint8_t *sector)
 {
@@ -45,6 +51,75 @@ static void add_boot(struct ib_media *m, GHashTable *starts, uint8_t platform, c
 	g_array_append_val(m->boots, boot);
 }
 
+/* Bytes of the FAT volume that begins at a place (its boot sector's BPB); 0 when there is none. */
+static bool fat_size(struct ib_input *in, uint64_t offset, uint64_t *ret, struct ib_error **err)
+{
+	uint8_t p[512];
+
+	*ret = 0;
+	if (offset > ib_input_size(in) || ib_input_size(in) - offset < sizeof p)
+		return true;
+	if (!ib_input_read(in, offset, p, sizeof p, err))
+		return false;
+	uint64_t count = ib_le16(p + 19) ? ib_le16(p + 19) : ib_le32(p + 32);
+	if (p[510] == 0x55 && p[511] == 0xAA)
+		*ret = count * ib_le16(p + 11);
+	return true;
+}
+
+/* Where a boot image lies by its own word; length 0 when it does not say. */
+static bool image_extent(const struct ib_media *m, const struct ib_media_boot *boot, struct ib_extent *ret,
+			 struct ib_error **err)
+{
+	*ret = (struct ib_extent){ .offset = (uint64_t)boot->lba * IB_MEDIA_SECTOR, .length = boot->sectors * 512u };
+	if (boot->platform == IB_MEDIA_EFI && boot->sectors < 2)
+		return fat_size(m->in, ret->offset, &ret->length, err);
+	return true;
+}
+
+static bool same_bytes(const struct ib_media *m, const struct ib_extent *image, const struct ib_media_entry *e,
+		       bool *ret, struct ib_error **err)
+{
+	g_autofree uint8_t *a = g_malloc(COMPARE_BYTES);
+	g_autofree uint8_t *b = g_malloc(COMPARE_BYTES);
+	ib_auto_input file = NULL;
+
+	if (!ib_media_file(m, e, &file, err))
+		return false;
+	*ret = true;
+	for (uint64_t at = 0; at < image->length && *ret; at += COMPARE_BYTES) {
+		size_t n = (size_t)MIN(image->length - at, COMPARE_BYTES);
+		if (!ib_input_read(m->in, image->offset + at, a, n, err) || !ib_input_read(file, at, b, n, err))
+			return false;
+		*ret = memcmp(a, b, n) == 0;
+	}
+	return true;
+}
+
+/* Some discs hold a boot image twice, as such and as a file: find a file of the same bytes. */
+static bool match_by_bytes(const struct ib_media *m, struct ib_media_boot *boot, struct ib_error **err)
+{
+	struct ib_extent image;
+	unsigned tries = 0;
+
+	if (!image_extent(m, boot, &image, err))
+		return false;
+	uint64_t total = ib_input_size(m->in);
+	if (image.length == 0 || image.length > IMAGE_MAX || image.offset > total || image.length > total - image.offset)
+		return true;
+	for (guint i = 0; i < m->entries->len && !boot->entry && tries < CANDIDATES_MAX; i++) {
+		const struct ib_media_entry *e = &g_array_index(m->entries, struct ib_media_entry, i);
+		bool same = false;
+		if (e->is_dir || e->size != image.length)
+			continue;
+		tries++;
+		if (!same_bytes(m, &image, e, &same, err))
+			return false;
+		boot->entry = same ? e : NULL;
+	}
+	return true;
+}
+
 bool ib_media_read_eltorito(struct ib_media *m, uint32_t boot_lsn, struct ib_error **err)
 {
 	uint8_t sector[IB_MEDIA_SECTOR];
@@ -77,35 +152,27 @@ bool ib_media_read_eltorito(struct ib_media *m, uint32_t boot_lsn, struct ib_err
 			left--;
 		}
 	}
-	return true;
-}
-
-/* Bytes of the FAT volume that begins at a place (its boot sector's BPB). */
-static bool fat_size(struct ib_input *in, uint64_t offset, uint64_t *ret, struct ib_error **err)
-{
-	uint8_t p[512];
-
-	if (!ib_input_read(in, offset, p, sizeof p, err))
-		return false;
-	uint64_t count = ib_le16(p + 19) ? ib_le16(p + 19) : ib_le32(p + 32);
-	uint64_t size = count * ib_le16(p + 11);
-	if (p[510] != 0x55 || p[511] != 0xAA || size == 0)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' byte %" PRIu64 ": the EFI boot image is no FAT volume",
-				ib_input_name(in), offset);
-	*ret = size;
+	for (guint i = 0; i < m->boots->len; i++) {
+		struct ib_media_boot *boot = &g_array_index(m->boots, struct ib_media_boot, i);
+		if (!boot->entry && !match_by_bytes(m, boot, err))
+			return ib_while(err, "looking for the file of a boot image");
+	}
 	return true;
 }
 
 bool ib_media_boot_input(const struct ib_media *m, const struct ib_media_boot *boot, struct ib_input **ret,
 			 struct ib_error **err)
 {
-	struct ib_extent extent = { .offset = (uint64_t)boot->lba * IB_MEDIA_SECTOR, .length = boot->sectors * 512u };
+	struct ib_extent extent;
 	g_autofree char *name = NULL;
 
 	if (boot->entry)
 		return ib_media_file(m, boot->entry, ret, err);
-	if (boot->platform == IB_MEDIA_EFI && boot->sectors < 2 && !fat_size(m->in, extent.offset, &extent.length, err))
+	if (!image_extent(m, boot, &extent, err))
 		return false;
+	if (extent.length == 0)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' sector %u: the boot image has no size: it is no FAT volume",
+				ib_input_name(m->in), boot->lba);
 	name = g_strdup_printf("%s:boot image at sector %u", ib_input_name(m->in), boot->lba);
 	return ib_input_part(m->in, &extent, 1, name, ret, err);
 }

@@ -67,7 +67,7 @@ struct ib_media_boot {
 	uint8_t platform;                   /**< enum ib_media_platform, or another value as found */
 	uint16_t sectors;                   /**< 512-byte sectors to load, as found; EFI: 0 or 1 = see the FAT volume */
 	uint32_t lba;                       /**< 2048-byte sector the image begins at */
-	const struct ib_media_entry *entry; /**< the file that begins there, or NULL when none does */
+	const struct ib_media_entry *entry; /**< the file that begins there, else one of the same bytes, else NULL */
 };
 
 /**
@@ -113,8 +113,8 @@ size_t ib_media_boot_count(const struct ib_media *media);
 const struct ib_media_boot *ib_media_boot(const struct ib_media *media, size_t i);
 
 /**
- * The bytes of a boot image. Its size is that of the file at that place when
- * there is one; else the sector count; for EFI with a count below 2 what the
+ * The bytes of a boot image: those of its file when it has one; else as many
+ * as the sector count says; for EFI with a count below 2 what the
  * FAT volume in it says (IB_ERR_INPUT when there is no FAT volume).
  *
  * @param ret  owned by the caller (ib_input_unref); may outlive the media

@@ -175,7 +175,7 @@ static bool check_iso9660(const struct check *c, struct ib_error **err)
 		return differ(c, c->found.primary, "the size of the volume in sectors", ib_le32(p + 80), c->sectors, err);
 	for (size_t i = 0; i < ib_media_boot_count(c->media); i++) {
 		const struct ib_media_boot *boot = ib_media_boot(c->media, i);
-		if (!boot->entry)
+		if (!boot->entry || boot->entry->extents[0].offset != (uint64_t)boot->lba * IB_MEDIA_SECTOR)
 			return ib_throw(err, IB_ERR_VERIFY, "'%s': the boot catalogue points to sector %u, where no file begins", c->name,
 					boot->lba);
 		if (boot->sectors * UINT64_C(512) > boot->entry->size + IB_MEDIA_SECTOR - 1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turn a small disc image into an input of fuzz_media_open.
 
-    interop_media_disc make m.iso FOLDER MINI 1700000000 bios=… efi=…
+    tool_media_disc make m.iso FOLDER MINI 1700000000 bios=… efi=…
     make_media_corpus.py m.iso corpus/fuzz_media_open/udf
     make_media_corpus.py m.iso corpus/fuzz_media_open/bridge 19 20 21   # without its UDF side
     xorriso -as mkisofs -J -iso-level 3 -b boot/bios.bin -no-emul-boot -o x.iso FOLDER

@@ -379,6 +379,29 @@ Test(media, boot_image_that_is_no_file)
 	g_free(d.data);
 }
 
+/* A copy of the BIOS image lies where the catalogue points: the file is found by its bytes. */
+Test(media, boot_image_that_lies_twice)
+{
+	struct disc d = new_disc();
+	uint32_t bios = ib_le32(entry(&d, "boot/bios.bin") + 180) + PARTITION;
+	uint32_t copy = ib_le32(entry(&d, "a/one") + 180) + PARTITION;
+
+	memcpy(sector(&d, copy), sector(&d, bios), 4096);
+	put32(sector(&d, 22) + 32 + 8, copy);
+	uint8_t *one = entry(&d, "a/one"); /* no file begins there any more */
+	put32(one + 180, copy + 1 - PARTITION);
+	sign(one);
+	g_autoptr(GBytes) bytes = g_bytes_new(d.data, d.size);
+	ib_auto_input in = ib_input_from_bytes(bytes, "disc.iso");
+	ib_auto_media media = NULL;
+	ib_auto_error err = NULL;
+	cr_assert(ib_media_open(in, &media, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_not_null(ib_media_boot(media, 0)->entry);
+	cr_expect_str_eq(ib_media_boot(media, 0)->entry->path, "boot/bios.bin");
+	expect(&d, true, IB_ERR_VERIFY, "overlap");
+	g_free(d.data);
+}
+
 /* ---- ISO 9660: the same disc without its UDF side holds README.TXT ---- */
 
 static struct disc iso_disc(void)

@@ -3,7 +3,7 @@
 # programs from it. BIOS ends with status 33, UEFI with 65 (tools/imglab/boot/).
 set -eu
 
-disc=$IB_BUILD/interop_media_disc
+disc=$IB_BUILD/tool_media_disc
 ovmf=/usr/share/OVMF
 for need in qemu-system-x86_64 "$disc"; do
 	command -v "$need" >/dev/null || { echo "SKIPPED: $need is not there, booting was not tested"; exit 77; }

@@ -3,7 +3,7 @@
 # extents) read by us. The files are holes but for marks, so our disc takes little room.
 set -eu
 
-disc=$IB_BUILD/interop_media_disc
+disc=$IB_BUILD/tool_media_disc
 for need in "$disc" 7zz xorriso; do
 	command -v "$need" >/dev/null || { echo "SKIPPED: $need is not there"; exit 77; }
 done

@@ -3,7 +3,7 @@
 # (genisoimage, xorriso) read by us.
 set -eu
 
-disc=$IB_BUILD/interop_media_disc
+disc=$IB_BUILD/tool_media_disc
 for need in "$disc" 7zz grub-fstest xorriso isoinfo genisoimage; do
 	command -v "$need" >/dev/null || { echo "SKIPPED: $need is not there"; exit 77; }
 done
