@@ -30,6 +30,8 @@ static bool start(ENGINE *e, const struct ib_key_source *source, const char *nam
 	IB_CLEANUP(ib_secret_free) char *pin = NULL;
 	bool in_uri = strstr(source->key, "pin-value=") || strstr(source->key, "pin-source=");
 
+	/* Without this the engine writes to stderr by itself. */
+	ENGINE_ctrl_cmd_string(e, "QUIET", NULL, 0);
 	if (ENGINE_ctrl_cmd_string(e, "MODULE_PATH", source->pkcs11_module, 0) != 1)
 		return throw_token(err, name, "the engine does not take the token's library");
 	if (!in_uri) {

@@ -86,12 +86,18 @@ struct parse_state {
 	int doctype_line;
 };
 
-static void on_error(void *user, xmlErrorPtr e)
+/* Errors of converting text have no parser context: they reach this thread's handler, else stderr. */
+static void on_stray_error(void *user, xmlErrorPtr e)
 {
-	struct parse_state *state = ((xmlParserCtxtPtr)user)->_private;
+	struct parse_state *state = user;
 
 	if (!state->first_error && e->level >= XML_ERR_ERROR)
 		state->first_error = ib_xml_message(e);
+}
+
+static void on_error(void *user, xmlErrorPtr e)
+{
+	on_stray_error(((xmlParserCtxtPtr)user)->_private, e);
 }
 
 static void on_doctype(void *user, const xmlChar *name, const xmlChar *external, const xmlChar *system)
@@ -133,7 +139,9 @@ bool ib_xml_parse_at(const void *data, size_t len, const char *name, const char 
 	if (!ctxt)
 		return ib_throw_memory(err);
 	ctxt->_private = &state;
+	xmlSetStructuredErrorFunc(&state, on_stray_error);
 	xmlDocPtr doc = run_parser(ctxt, data, len, base);
+	xmlSetStructuredErrorFunc(NULL, NULL);
 	bool well_formed = ctxt->wellFormed;
 	if (!well_formed || state.doctype_line)
 		g_clear_pointer(&doc, xmlFreeDoc);

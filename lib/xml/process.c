@@ -73,10 +73,7 @@ static xmlSchemaPtr load_schema(const char *path, struct messages *m)
 
 static bool validate(const struct ib_xml *doc, const char *xsd_path, struct messages *m, struct ib_error **err)
 {
-	/* Errors libxml2 raises outside a context land in this thread's handler. */
-	xmlSetStructuredErrorFunc(m, collect);
 	xmlSchemaPtr schema = load_schema(xsd_path, m);
-	xmlSetStructuredErrorFunc(NULL, NULL);
 	if (!schema) {
 		g_autofree char *what = g_strdup_printf("'%s' is not a usable XML schema", xsd_path);
 		return throw_messages(err, m, what);
@@ -100,7 +97,10 @@ bool ib_xml_validate(const struct ib_xml *doc, const char *xsd_path, struct ib_e
 		return ib_throw(err, IB_ERR_INPUT, "there is no XML schema '%s'", xsd_path);
 	ib_xml_setup();
 	m.text = g_string_new(NULL);
+	/* Errors libxml2 raises outside a context land in this thread's handler. */
+	xmlSetStructuredErrorFunc(&m, collect);
 	bool ok = validate(doc, xsd_path, &m, err);
+	xmlSetStructuredErrorFunc(NULL, NULL);
 	g_string_free(m.text, TRUE);
 	return ok;
 }
@@ -151,7 +151,9 @@ static bool lock_down(xsltSecurityPrefsPtr prefs, xsltTransformContextPtr ctxt)
 /* The result in the encoding the sheet asks for, or NULL with messages. */
 static GBytes *apply(xsltStylesheetPtr style, const struct ib_xml *doc, const char *const *params)
 {
-	xsltTransformContextPtr ctxt = xsltNewTransformContext(style, doc->doc);
+	/* xsl:strip-space would take nodes out of the document itself. */
+	xmlDocPtr source = xmlCopyDoc(doc->doc, 1);
+	xsltTransformContextPtr ctxt = xsltNewTransformContext(style, source);
 	xsltSecurityPrefsPtr prefs = xsltNewSecurityPrefs();
 	GBytes *bytes = NULL;
 	xmlDocPtr result = NULL;
@@ -163,7 +165,7 @@ static GBytes *apply(xsltStylesheetPtr style, const struct ib_xml *doc, const ch
 	ctxt->opLimit = OPERATIONS_MAX;
 	ctxt->xpathCtxt->opLimit = OPERATIONS_MAX;
 	if (lock_down(prefs, ctxt) && (!params || xsltQuoteUserParams(ctxt, (const char **)params) == 0))
-		result = xsltApplyStylesheetUser(style, doc->doc, NULL, NULL, NULL, ctxt);
+		result = xsltApplyStylesheetUser(style, source, NULL, NULL, NULL, ctxt);
 	/* xsl:message terminate="yes" stops the work but still gives a result. */
 	if (result && ctxt->state == XSLT_STATE_OK && xsltSaveResultToString(&out, &len, result, style) == 0)
 		bytes = g_bytes_new(out ? (const char *)out : "", (gsize)(out ? len : 0));
@@ -172,6 +174,7 @@ static GBytes *apply(xsltStylesheetPtr style, const struct ib_xml *doc, const ch
 		xmlFreeDoc(result);
 	xsltFreeTransformContext(ctxt);
 	xsltFreeSecurityPrefs(prefs);
+	xmlFreeDoc(source);
 	return bytes;
 }
 

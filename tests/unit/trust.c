@@ -27,7 +27,7 @@ struct who {
 	EVP_PKEY *key;
 };
 
-static struct who root, other_root, signer, wrong_use, stamper;
+static struct who root, other_root, signer, wrong_use, stamper, below;
 
 static struct who make(const char *name, struct who *issuer, const char *eku, int64_t from, int64_t to)
 {
@@ -68,12 +68,13 @@ static void setup(void)
 	other_root = make("Other Root", NULL, NULL, T2010, T2099);
 	signer = make("Lab Signer", &root, SYSTEM_COMPONENT, T2021, T2022);
 	wrong_use = make("Lab Web", &root, "serverAuth", T2021, T2022);
+	below = make("Lab Upstart", &signer, SYSTEM_COMPONENT, T2021, T2022);
 	stamper = make("Lab Stamper", &root, "critical,timeStamping", T2010, T2099);
 }
 
 static void teardown(void)
 {
-	struct who *all[] = { &root, &other_root, &signer, &wrong_use, &stamper };
+	struct who *all[] = { &root, &other_root, &signer, &wrong_use, &stamper, &below };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
 		drop(all[i]);
@@ -328,6 +329,8 @@ static GBytes *catalog(const struct who *who, enum stamping how)
 	if (who) {
 		sign_list(p7, who, list, how);
 		PKCS7_add_certificate(p7, who->cert);
+		if (who == &below)
+			PKCS7_add_certificate(p7, signer.cert);
 		PKCS7_add_certificate(p7, stamper.cert);
 	}
 	int n = i2d_PKCS7(p7, &out);
@@ -390,6 +393,7 @@ static const struct {
 	{ "unknown", &signer, NO_STAMP, &other_root, IN_2021, "not known" },
 	{ "unknown stamper", &signer, TOKEN, &signer, IN_2021, "Lab Stamper" },
 	{ "wrong use", &wrong_use, NO_STAMP, &root, IN_2021, "not meant for this" },
+	{ "issued by no authority", &below, NO_STAMP, &root, IN_2021, "chain of 'CN=Lab Upstart' is not valid" },
 	{ "unsigned", NULL, NO_STAMP, &root, IN_2021, "not signed" },
 };
 
@@ -736,13 +740,20 @@ Test(cms, signs_with_token)
 	const char *import[] = { "softhsm2-util", "--import", file, "--token", "lab", "--label", "sign", "--id", "01",
 				 "--pin", "1234", NULL };
 	g_autofree char *util = g_find_program_in_path("softhsm2-util");
-	char pin[] = "1234";
+	char pin[] = "1234", wrong[] = "4321";
 
 	if (!util || !g_file_test(SOFTHSM, G_FILE_TEST_EXISTS))
 		cr_skip_test("softhsm2 is not installed");
 	g_setenv("SOFTHSM2_CONF", conf, TRUE);
 	g_mkdir(tokens, 0700);
 	cr_assert(runs(init) && runs(import));
+	/* the wrong PIN first: once logged in, the whole process is */
+	ib_auto_key none = NULL;
+	ib_auto_error err = NULL;
+	cr_assert_not(ib_key_open(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
+		.secret = tell, .user = wrong, .key = "pkcs11:token=lab;object=sign;type=private" }, &none, &err));
+	cr_expect_eq(ib_error_code(err), IB_ERR_SYSTEM);
+	cr_expect_null(strstr(ib_error_cause(err), wrong));
 	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
 		.secret = tell, .user = pin, .key = "pkcs11:token=lab;object=sign;type=private" });
 	check_signing(key, "token");

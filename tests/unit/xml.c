@@ -78,6 +78,8 @@ static const struct {
 	{ "unknown entity", "<a>&nbsp;</a>", "nbsp" },
 	{ "unknown prefix", "<a><p:b/></a>", NULL },
 	{ "text after", "<a/>x", "line 1" },
+	{ "unknown encoding", "<?xml version='1.0' encoding='none'?><a/>", "none" },
+	{ "bad euc-kr", "<?xml version='1.0' encoding='euc-kr'?><a>\xff\xfe\xff</a>", "not well-formed" },
 	{ "bad utf-8", "<a>\xff</a>", "not well-formed" },
 };
 
@@ -291,6 +293,15 @@ Test(xml, transforms)
 		}
 		ib_error_clear(&err);
 	}
+	/* the document stays as it is, also when the sheet strips white space */
+	static const char *const strip = SHEET("<xsl:strip-space elements='*'/><xsl:template match='/'>"
+					       "<xsl:value-of select='count(//text())'/></xsl:template>");
+	ib_auto_xml spaced = parse("<a> <b/> </a>");
+	g_autoptr(GBytes) stripping = g_bytes_new_static(strip, strlen(strip)), count = NULL;
+	cr_expect(ib_xml_transform(spaced, stripping, "strip.xsl", NULL, &count, &err));
+	cr_expect(g_bytes_get_size(count) == 1 && memcmp(g_bytes_get_data(count, NULL), "0", 1) == 0);
+	g_autofree char *after = written(spaced, 0);
+	cr_expect_str_eq(after, "<a> <b/> </a>");
 	g_autoptr(GBytes) bytes = g_bytes_new_static(sheets[1].sheet, strlen(sheets[1].sheet));
 	g_autoptr(GBytes) none = NULL;
 	cr_expect_not(ib_xml_transform(doc, bytes, path, NULL, &none, &err), "a sheet given as bytes reached a file");
