@@ -10,19 +10,22 @@
 
 #define RECORD_MAX (1u << 20)
 
-static bool load_policy(const struct ib_ini *p, struct ib_ini **ret, struct ib_error **err)
+/* The policy may use the profile's variables (where the roles' certificates lie). */
+static bool load_policy(const struct ib_ini *p, const struct ib_ini_options *vars, struct ib_ini **ret,
+			struct ib_error **err)
 {
 	const char *path = ib_ini_text(p, "approvals", "policy");
 
 	*ret = NULL;
-	return !path || ib_ini_load(path, ib_policy_keys, NULL, ret, err);
+	return !path || ib_ini_load(path, ib_policy_keys, vars, ret, err);
 }
 
 bool approvals_plan(struct build *b, struct ib_error **err)
 {
+	struct ib_ini_options vars = { .sets = b->o->sets, .vars_file = b->o->vars_file };
 	struct ib_ini *policy = NULL;
 
-	if (!load_policy(b->p, &policy, err))
+	if (!load_policy(b->p, &vars, &policy, err))
 		return false;
 	if (!policy) {
 		plan_warn(b, "[approvals] policy is not set: nobody has to approve before publishing");
@@ -182,7 +185,8 @@ static bool look_in(const struct gate *g, const char *records, const char *role,
 	return true;
 }
 
-bool approvals_missing(const struct ib_ini *p, const char *dir, int64_t now, GPtrArray **ret, struct ib_error **err)
+bool approvals_missing(const struct ib_ini *p, const struct ib_ini_options *vars, const char *dir, int64_t now,
+		       GPtrArray **ret, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *own = g_build_filename(dir, "records", NULL), *subject = NULL;
@@ -190,7 +194,7 @@ bool approvals_missing(const struct ib_ini *p, const char *dir, int64_t now, GPt
 	struct gate g = { .now = now };
 	bool ok = true;
 
-	if (!load_policy(p, &g.policy, err) || !folder_subject(dir, &subject, err)) {
+	if (!load_policy(p, vars, &g.policy, err) || !folder_subject(dir, &subject, err)) {
 		ib_ini_free(g.policy);
 		return false;
 	}

@@ -174,12 +174,12 @@ static char **job_sets(JsonObject *job)
 	return (char **)g_ptr_array_free(sets, FALSE);
 }
 
-static bool publish_profile(const char *dir, const struct ib_ini *p, const struct ib_build_options *o, char **ret_url,
-			    struct ib_error **err)
+static bool publish_profile(const char *dir, const struct ib_ini *p, const struct ib_ini_options *vars,
+			    const struct ib_build_options *o, char **ret_url, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) missing = NULL;
 
-	if (!approvals_missing(p, dir, o->now, &missing, err))
+	if (!approvals_missing(p, vars, dir, o->now, &missing, err))
 		return false;
 	if (missing->len > 0) {
 		g_ptr_array_add(missing, NULL);
@@ -208,7 +208,7 @@ bool ib_build_publish(const char *dir, const struct ib_build_options *options, c
 		io.sets = sets;
 		io.vars_file = json_object_get_string_member_with_default(job, "vars", NULL);
 	}
-	bool ok = ib_ini_load(profile, ib_profile_keys, &io, &p, err) && publish_profile(dir, p, options, ret_url, err);
+	bool ok = ib_ini_load(profile, ib_profile_keys, &io, &p, err) && publish_profile(dir, p, &io, options, ret_url, err);
 	ib_ini_free(p);
 	g_clear_object(&parser);
 	return ok;

@@ -171,7 +171,8 @@ bool sign_open_key(const struct ib_ini *p, const struct ib_build_options *o, str
 /* approval.c */
 bool approvals_plan(struct build *b, struct ib_error **err);
 /** Roles of the policy that have not approved the folder (char *); owned by the caller. */
-bool approvals_missing(const struct ib_ini *p, const char *dir, int64_t now, GPtrArray **ret, struct ib_error **err);
+bool approvals_missing(const struct ib_ini *p, const struct ib_ini_options *vars, const char *dir, int64_t now,
+		       GPtrArray **ret, struct ib_error **err);
 
 /* deliver.c */
 bool deliver_folder(const struct ib_ini *p, const struct ib_build_options *o, const char *dir, char **ret_url,

@@ -321,8 +321,9 @@ static bool deliver_if_asked(struct build *b, struct ib_build_result *r, struct 
 {
 	const char *when = ib_ini_text(b->p, "publish", "when");
 	bool wanted = b->o->publish || strcmp(when, "approved") == 0;
+	struct ib_ini_options vars = { .sets = b->o->sets, .vars_file = b->o->vars_file };
 
-	if (!approvals_missing(b->p, b->final_dir, b->o->now, &r->missing, err))
+	if (!approvals_missing(b->p, &vars, b->final_dir, b->o->now, &r->missing, err))
 		return false;
 	if (!wanted || r->missing->len > 0)
 		return true;
