@@ -67,12 +67,18 @@ static void put_value(GString *out, const struct ib_value *v)
 	g_string_append(out, "\r\n");
 }
 
-/* The form has no way to write these names: a line break would begin another key. */
+/*
+ * The form has no way to write some names: a line break would begin another
+ * key, and a ']' before a ';' would end this one.
+ */
 static bool cannot_be_written(const char *name)
 {
-	for (; *name; name++)
+	for (; *name; name++) {
 		if ((uint8_t)*name < 0x20 || ((uint8_t)name[0] == 0xC0 && (uint8_t)name[1] == 0x80))
 			return true;
+		if (*name == ']' && name[1 + strspn(name + 1, " ")] == ';')
+			return true;
+	}
 	return false;
 }
 
@@ -87,7 +93,7 @@ static void put_key(GString *out, struct ib_key *key, GString *path)
 	for (uint32_t i = 0; i < key->child_count; i++) {
 		const char *name = key->children[i]->name;
 		if (cannot_be_written(name)) {
-			g_string_append(out, "; a subkey is left out: its name holds control characters\r\n");
+			g_string_append(out, "; a subkey is left out: its name cannot be written here\r\n");
 			continue;
 		}
 		g_string_append_printf(path, "\\%s", name);

@@ -310,17 +310,26 @@ static bool apply_key(struct import *im, const char *path, bool delete)
 	       ib_while(im->err, "applying '%s':%u", im->name, im->line);
 }
 
+/* The ']' that ends a key line: names may hold others, but only a comment or nothing follows this one. */
+static const char *key_end(const char *p)
+{
+	for (; *p && *p != '\n'; p++) {
+		if (*p != ']')
+			continue;
+		const char *q = p + 1 + strspn(p + 1, " \t\r");
+		if (*q == 0 || *q == '\n' || *q == ';')
+			return p;
+	}
+	return NULL;
+}
+
 static bool read_key(struct import *im)
 {
-	const char *start = im->p + 1, *end = start;
+	const char *start = im->p + 1, *end = key_end(start);
 	g_autofree char *path = NULL;
 
-	/* a name may hold ']': the last one of the line counts */
-	for (const char *q = start; *q && *q != '\n'; q++)
-		if (*q == ']')
-			end = q;
-	if (end == start)
-		return refuse(im, "a key line has no ']' or no key");
+	if (!end || end == start)
+		return refuse(im, "a key line has no key, or no ']' at its end");
 	bool delete = *start == '-';
 	g_autofree char *text = g_strndup(start + delete, (gsize)(end - start) - delete);
 	if (!locate(im, text, &path))

@@ -32,6 +32,7 @@ Test(registry_text, forms)
 		{ "[" SOFTWARE "\\K\\Gone]\n[-" SOFTWARE "\\K\\Gone]\n", "" },
 		{ "[-" SOFTWARE "\\NotThere]\n[" SOFTWARE "\\K]\n", "" },
 		{ "[HKEY_CURRENT_USER\\X]\n\"a\"=dword:1\n[" SOFTWARE "\\K]\n", "" },
+		{ "[" SOFTWARE "\\K] ; see [1]\n@=\"\"\n[" SOFTWARE "\\a]b] \r\n", "@=\"\"\r\n" },
 		{ "; comment\n\n[" SOFTWARE "\\K] ; more\n\"\xe4\xb8\xad\"=\"\xc3\xa9\"\n", "\"\xe4\xb8\xad\"=\"\xc3\xa9\"\r\n" },
 	};
 
@@ -57,7 +58,8 @@ Test(registry_text, mistakes_are_named_by_line)
 		{ V5 "\"a\"=\"b\"\n", "'t.reg':3: a value stands before the first key" },
 		{ V5 "[HKLM\\SOFTWARE\n", "'t.reg':3: a key line" },
 		{ V5 "[]\n", "'t.reg':3: a key line" },
-		{ V5 "[HKLM\\SOFTWARE\\K]x\n", "'t.reg':3: 'x' is left over" },
+		{ V5 "[HKLM\\SOFTWARE\\K]x\n", "'t.reg':3: a key line" },
+		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"b\"x\n", "'t.reg':4: 'x' is left over" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"b\n", "no closing quote" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"\\n\"\n", "'t.reg':4: a '\\' in a string" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\" \"b\"\n", "'t.reg':4: '=' is expected" },
