@@ -42,6 +42,7 @@ struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name);
 bool ib_input_part(struct ib_input *parent, const struct ib_extent *extents, size_t count,
 		   const char *name, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
 
+/** One more reference. @return in */
 struct ib_input *ib_input_ref(struct ib_input *in);
 /** Drop a reference; NULL is fine. */
 void ib_input_unref(struct ib_input *in);

@@ -5,7 +5,7 @@
 /* How many findings a message shows; all are in evidence/verify.json. */
 #define SHOWN 5
 
-JsonObject *verify_json(const struct ib_verify_result *v)
+static JsonObject *verify_json(const struct ib_verify_result *v)
 {
 	JsonObject *o = json_object_new();
 	JsonArray *findings = json_array_new();

@@ -109,13 +109,7 @@ struct stage {
 	bool (*apply)(struct build *b, struct ib_progress *progress, struct ib_error **err);
 };
 
-/** The stages in their order, ended by a NULL name. */
-extern const struct stage build_stages[];
-
 /* run.c */
-struct build *build_new(const struct ib_build_options *o, struct ib_error **err);
-void build_free(struct build *b);
-bool build_plan_all(struct build *b, struct ib_error **err);
 /** Add a line to the plan. */
 void plan_add(struct build *b, const char *stage, uint64_t weight_bytes, const char *fmt, ...) IB_PRINTF(4, 5);
 /** Add a warning to plan and result. */
@@ -144,8 +138,6 @@ void removal_free(struct removal *r);
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);
 bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
-/** "L" of "V2020-L"; owned by the caller (g_free). */
-char *product_line(const char *product);
 
 /* media.c */
 bool media_plan(struct build *b, struct ib_error **err);
@@ -154,8 +146,6 @@ bool media_apply(struct build *b, struct ib_progress *progress, struct ib_error 
 /* check.c: the written file */
 bool store_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 bool written_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
-/** A verifier's result as JSON; owned by the caller (json_object_unref). */
-JsonObject *verify_json(const struct ib_verify_result *v);
 
 /* papers.c */
 bool metadata_plan(struct build *b, struct ib_error **err);
@@ -165,8 +155,6 @@ bool report_apply(struct build *b, struct ib_progress *progress, struct ib_error
 /* sign.c */
 bool sign_plan(struct build *b, struct ib_error **err);
 bool sign_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
-/** Open the key [sign] names. */
-bool sign_open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_key **ret, struct ib_error **err);
 
 /* approval.c */
 bool approvals_plan(struct build *b, struct ib_error **err);

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-const struct stage build_stages[] = {
+static const struct stage stages[] = {
 	{ "base", "open the base image and choose the edition", base_plan, base_apply },
 	{ "updates", "install packages in their order", updates_plan, updates_apply },
 	{ "remove", "take components out", remove_plan, remove_apply },
@@ -160,7 +160,9 @@ static void set_folders(struct build *b)
 	b->iso_path = g_build_filename(b->work_dir, iso, NULL);
 }
 
-struct build *build_new(const struct ib_build_options *o, struct ib_error **err)
+static void build_free(struct build *b);
+
+static struct build *build_new(const struct ib_build_options *o, struct ib_error **err)
 {
 	struct build *b = g_new0(struct build, 1);
 
@@ -188,7 +190,7 @@ struct build *build_new(const struct ib_build_options *o, struct ib_error **err)
 	return b;
 }
 
-void build_free(struct build *b)
+static void build_free(struct build *b)
 {
 	if (!b)
 		return;
@@ -215,11 +217,11 @@ void build_free(struct build *b)
 	g_free(b);
 }
 
-bool build_plan_all(struct build *b, struct ib_error **err)
+static bool plan_all(struct build *b, struct ib_error **err)
 {
 	if (!refuse_or_warn_unsupported(b, err))
 		return false;
-	for (const struct stage *s = build_stages; s->name; s++)
+	for (const struct stage *s = stages; s->name; s++)
 		if (s->plan && !s->plan(b, err))
 			return ib_while(err, "planning stage '%s' of profile '%s'", s->name, b->o->profile);
 	b->plan->json = plan_json(b);
@@ -232,7 +234,7 @@ bool ib_build_plan(const struct ib_build_options *options, struct ib_plan **ret,
 
 	if (!b)
 		return false;
-	bool ok = build_plan_all(b, err);
+	bool ok = plan_all(b, err);
 	if (ok)
 		*ret = g_steal_pointer(&b->plan);
 	else
@@ -268,7 +270,7 @@ static bool apply_all(struct build *b, struct ib_error **err)
 	struct ib_progress *steps[32] = { NULL };
 	size_t n = 0;
 
-	for (const struct stage *s = build_stages; s->name; s++, n++) {
+	for (const struct stage *s = stages; s->name; s++, n++) {
 		uint64_t weight = 1u << 20; /* even a stage without data takes a moment */
 		for (guint i = 0; i < b->plan->items->len; i++) {
 			const struct ib_plan_item *item = g_ptr_array_index(b->plan->items, i);
@@ -278,7 +280,7 @@ static bool apply_all(struct build *b, struct ib_error **err)
 		steps[n] = ib_progress_step(b->o->progress, s->summary, weight);
 	}
 	n = 0;
-	for (const struct stage *s = build_stages; s->name; s++, n++) {
+	for (const struct stage *s = stages; s->name; s++, n++) {
 		gint64 start = g_get_monotonic_time();
 		if (!ib_progress_add(steps[n], 0, err) || (s->apply && !s->apply(b, steps[n], err)))
 			return ib_while(err, "running stage '%s' of profile '%s'", s->name, b->o->profile);
@@ -371,7 +373,7 @@ bool ib_build_run(const struct ib_build_options *options, struct ib_build_result
 
 	if (!b)
 		return false;
-	if (build_plan_all(b, err) && lock_workspace(b, &lock, err)) {
+	if (plan_all(b, err) && lock_workspace(b, &lock, err)) {
 		if (make_folder(b, err))
 			r = collect(b, err);
 		else

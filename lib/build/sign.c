@@ -2,26 +2,6 @@
 
 /* Stage sign: plan.json, build.json, the lists of digests, one signature over SHA256SUMS. */
 
-bool sign_plan(struct build *b, struct ib_error **err)
-{
-	const char *certificate = ib_ini_text(b->p, "sign", "certificate"), *key = ib_ini_text(b->p, "sign", "key");
-
-	if (!certificate != !key) {
-		g_autofree char *place = ib_ini_place(b->p, "sign", certificate ? "certificate" : "key");
-		return ib_throw(err, IB_ERR_INPUT, "%s: [sign] needs both certificate and key", place);
-	}
-	if (!key) {
-		plan_warn(b, "[sign] is not set: the list of digests will not be signed, and nothing can be published");
-		return true;
-	}
-	struct ib_key *k = NULL;
-	if (!sign_open_key(b->p, b->o, &k, err))
-		return ib_while(err, "opening the signing key");
-	ib_key_free(k);
-	plan_add(b, "sign", 0, "sign the list of digests with '%s'", certificate);
-	return true;
-}
-
 struct secret_request {
 	const struct ib_build_options *o;
 	const char *reference;
@@ -38,7 +18,7 @@ static bool give_secret(void *user, char **ret, struct ib_error **err)
 	return q->o->secret(q->reference, ret, q->o->secret_data, err);
 }
 
-bool sign_open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_key **ret, struct ib_error **err)
+static bool open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_key **ret, struct ib_error **err)
 {
 	struct secret_request q = { o, ib_ini_text(p, "sign", "pin") };
 	struct ib_key_source source = {
@@ -50,6 +30,26 @@ bool sign_open_key(const struct ib_ini *p, const struct ib_build_options *o, str
 	};
 
 	return ib_key_open(&source, ret, err);
+}
+
+bool sign_plan(struct build *b, struct ib_error **err)
+{
+	const char *certificate = ib_ini_text(b->p, "sign", "certificate"), *key = ib_ini_text(b->p, "sign", "key");
+
+	if (!certificate != !key) {
+		g_autofree char *place = ib_ini_place(b->p, "sign", certificate ? "certificate" : "key");
+		return ib_throw(err, IB_ERR_INPUT, "%s: [sign] needs both certificate and key", place);
+	}
+	if (!key) {
+		plan_warn(b, "[sign] is not set: the list of digests will not be signed, and nothing can be published");
+		return true;
+	}
+	struct ib_key *k = NULL;
+	if (!open_key(b->p, b->o, &k, err))
+		return ib_while(err, "opening the signing key");
+	ib_key_free(k);
+	plan_add(b, "sign", 0, "sign the list of digests with '%s'", certificate);
+	return true;
 }
 
 static bool file_digest(const struct build *b, const char *name, enum ib_digest_algorithm algorithm, char **ret,
@@ -98,7 +98,7 @@ static bool sign_sums(struct build *b, const GString *sums, struct ib_error **er
 
 	if (!ib_ini_text(b->p, "sign", "key"))
 		return true;
-	if (!sign_open_key(b->p, b->o, &key, err))
+	if (!open_key(b->p, b->o, &key, err))
 		return false;
 	bool ok = ib_cms_sign_detached(key, sums->str, sums->len, b->o->now, &sig, err);
 	ib_key_free(key);

@@ -16,7 +16,8 @@
 /* A script longer than this is none. */
 #define SCRIPT_MAX (1u << 20)
 
-char *product_line(const char *product)
+/* "L" of "V2020-L"; owned by the caller (g_free). */
+static char *product_line(const char *product)
 {
 	const char *dash = product ? strrchr(product, '-') : NULL;
 

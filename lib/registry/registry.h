@@ -91,6 +91,7 @@ GBytes *ib_key_class(const struct ib_key *key);
 
 /* ---- values ---- */
 
+/** Number of values. */
 size_t ib_key_value_count(const struct ib_key *key);
 /** Value i, in the hive's order; borrowed. */
 const struct ib_value *ib_key_value_at(const struct ib_key *key, size_t i);

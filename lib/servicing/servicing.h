@@ -53,6 +53,7 @@ bool ib_store_open(struct ib_wim *wim, unsigned index, uint64_t time, struct ib_
 	IB_MUST_CHECK;
 void ib_store_free(struct ib_store *s);
 
+/** What the image is; borrowed. */
 const struct ib_store_info *ib_store_info(const struct ib_store *s);
 /** A hive, loaded on first use; borrowed. */
 bool ib_store_hive(struct ib_store *s, enum ib_hive_id id, struct ib_hive **ret, struct ib_error **err) IB_MUST_CHECK;
@@ -88,6 +89,7 @@ struct ib_applicability_result {
 };
 void ib_applicability_clear(struct ib_applicability_result *r);
 
+/** Decide it for one package; release the result with ib_applicability_clear(). No change to the store. */
 bool ib_store_applicable(struct ib_store *s, const struct ib_package *p, struct ib_applicability_result *ret,
 			 struct ib_error **err) IB_MUST_CHECK;
 
