@@ -124,6 +124,26 @@ static xmlDocPtr run_parser(xmlParserCtxtPtr ctxt, const uint8_t *data, size_t l
 	return xmlCtxtReadMemory(ctxt, (const char *)data, (int)len, base, encoding, options);
 }
 
+/* The element after one in document order, or NULL. */
+static xmlNodePtr next_element(xmlNodePtr n)
+{
+	xmlNodePtr next = xmlFirstElementChild(n);
+
+	for (; !next && n && n->type == XML_ELEMENT_NODE; n = n->parent)
+		next = xmlNextElementSibling(n);
+	return next;
+}
+
+/* libxml2 writes namespace names without escaping them: one that needs it could not be read back. */
+static const xmlNs *unwritable_namespace(xmlDocPtr doc)
+{
+	for (xmlNodePtr n = xmlDocGetRootElement(doc); n; n = next_element(n))
+		for (const xmlNs *ns = n->nsDef; ns; ns = ns->next)
+			if (ns->href && strpbrk((const char *)ns->href, "<&\"\t\n\r"))
+				return ns;
+	return NULL;
+}
+
 bool ib_xml_parse_at(const void *data, size_t len, const char *name, const char *base, struct ib_xml **ret,
 		     struct ib_error **err)
 {
@@ -154,6 +174,12 @@ bool ib_xml_parse_at(const void *data, size_t len, const char *name, const char 
 		g_clear_pointer(&doc, xmlFreeDoc);
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is not well-formed XML: %s", name,
 				cause ? cause : "it has no element");
+	}
+	const xmlNs *ns = unwritable_namespace(doc);
+	if (ns) {
+		ib_throw(err, IB_ERR_INPUT, "'%s' has a namespace that is no URI, '%s'", name, (const char *)ns->href);
+		xmlFreeDoc(doc);
+		return false;
 	}
 	*ret = g_new0(struct ib_xml, 1);
 	(*ret)->doc = doc;

@@ -113,7 +113,7 @@ bool ib_xml_validate(const struct ib_xml *doc, const char *xsd_path, struct ib_e
  */
 static __thread struct messages *listening;
 
-static void collect_text(void *user, const char *fmt, ...)
+IB_PRINTF(2, 3) static void collect_text(void *user, const char *fmt, ...)
 {
 	struct messages *m = listening;
 	va_list ap;

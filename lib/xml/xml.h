@@ -5,6 +5,7 @@
  *
  *  - Nothing is ever fetched: no network, no external entity. A DOCTYPE is refused, so there are
  *    no entities but XML's own five. Schemas and stylesheets reach files of their own folder only.
+ *  - A namespace name with '<', '&', '"' or line breaks is refused.
  *  - A document has at most IB_XML_MAX bytes and IB_XML_DEPTH levels.
  *  - Names are local names without prefix when reading. When writing, "prefix:name" is taken as it
  *    stands; a name without prefix is in the default namespace in scope.

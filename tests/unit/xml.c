@@ -78,6 +78,7 @@ static const struct {
 	{ "unknown entity", "<a>&nbsp;</a>", "nbsp" },
 	{ "unknown prefix", "<a><p:b/></a>", NULL },
 	{ "text after", "<a/>x", "line 1" },
+	{ "bad namespace", "<a xmlns:p='u?a=1&amp;b'/>", "namespace" },
 	{ "unknown encoding", "<?xml version='1.0' encoding='none'?><a/>", "none" },
 	{ "bad euc-kr", "<?xml version='1.0' encoding='euc-kr'?><a>\xff\xfe\xff</a>", "not well-formed" },
 	{ "bad utf-8", "<a>\xff</a>", "not well-formed" },
