@@ -8,7 +8,7 @@
 #define COMPARE_BYTES (64u << 10)
 /* Bytes of a boot image that is compared with files; an EFI image has 1.4 MB, rarely 3. */
 #define IMAGE_MAX (64u << 20)
-/* Files of the image's size that are compared; on Windows media these are four at most. */
+/* Files of an image's size that are compared on one disc; on Windows media these are four at most. */
 #define CANDIDATES_MAX 16u
 
 const char *ib_media_catalogue_fault(const uint8_t *sector)
@@ -97,22 +97,21 @@ static bool same_bytes(const struct ib_media *m, const struct ib_extent *image, 
 }
 
 /* Some discs hold a boot image twice, as such and as a file: find a file of the same bytes. */
-static bool match_by_bytes(const struct ib_media *m, struct ib_media_boot *boot, struct ib_error **err)
+static bool match_by_bytes(const struct ib_media *m, struct ib_media_boot *boot, unsigned *tries, struct ib_error **err)
 {
 	struct ib_extent image;
-	unsigned tries = 0;
 
 	if (!image_extent(m, boot, &image, err))
 		return false;
 	uint64_t total = ib_input_size(m->in);
 	if (image.length == 0 || image.length > IMAGE_MAX || image.offset > total || image.length > total - image.offset)
 		return true;
-	for (guint i = 0; i < m->entries->len && !boot->entry && tries < CANDIDATES_MAX; i++) {
+	for (guint i = 0; i < m->entries->len && !boot->entry && *tries < CANDIDATES_MAX; i++) {
 		const struct ib_media_entry *e = &g_array_index(m->entries, struct ib_media_entry, i);
 		bool same = false;
 		if (e->is_dir || e->size != image.length)
 			continue;
-		tries++;
+		(*tries)++;
 		if (!same_bytes(m, &image, e, &same, err))
 			return false;
 		boot->entry = same ? e : NULL;
@@ -137,7 +136,7 @@ bool ib_media_read_eltorito(struct ib_media *m, uint32_t boot_lsn, struct ib_err
 	add_boot(m, starts, sector[1], sector + CATALOGUE_ENTRY);
 	/* sections: a header (0x90, the last one 0x91) with platform and count, then that many entries */
 	uint8_t platform = 0;
-	unsigned left = 0;
+	unsigned left = 0, tries = 0;
 	for (unsigned at = 2 * CATALOGUE_ENTRY; at < sizeof sector; at += CATALOGUE_ENTRY) {
 		const uint8_t *p = sector + at;
 		if (p[0] == 0x44) /* extends the entry before */
@@ -154,7 +153,7 @@ bool ib_media_read_eltorito(struct ib_media *m, uint32_t boot_lsn, struct ib_err
 	}
 	for (guint i = 0; i < m->boots->len; i++) {
 		struct ib_media_boot *boot = &g_array_index(m->boots, struct ib_media_boot, i);
-		if (!boot->entry && !match_by_bytes(m, boot, err))
+		if (!boot->entry && !match_by_bytes(m, boot, &tries, err))
 			return ib_while(err, "looking for the file of a boot image");
 	}
 	return true;

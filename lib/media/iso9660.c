@@ -9,6 +9,9 @@
 /* Bytes of all folders together. */
 #define FOLDERS_MAX (256u << 20)
 
+/* Extents of one file: of 4 GiB each, on discs that are not hostile. */
+#define FILE_EXTENTS_MAX 4096u
+
 #define FLAG_DIR 0x02
 #define FLAG_ASSOCIATED 0x04
 #define FLAG_MORE 0x80
@@ -139,6 +142,9 @@ static bool add_extent(struct iso *iso, const char *path, const struct record *r
 	if (iso->path && strcmp(iso->path, path))
 		return ib_throw(err, IB_ERR_INPUT, "'%s': file '%s' lacks its last extent, '%s' follows",
 				ib_input_name(iso->media->in), iso->path, path);
+	if (iso->extents->len >= FILE_EXTENTS_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "'%s': file '%s' has more than %u extents", ib_input_name(iso->media->in), path,
+				FILE_EXTENTS_MAX);
 	if (!iso->path)
 		iso->path = g_strdup(path);
 	iso->mtime = r->mtime;

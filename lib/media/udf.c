@@ -7,8 +7,8 @@
 #define FOLDER_MAX (16u << 20)
 /* Bytes of all folders together. */
 #define FOLDERS_MAX (256u << 20)
-/* Blocks of allocation descriptors behind a file entry: 253 extents each. */
-#define CHAIN_MAX 1024u
+/* Blocks of allocation descriptors behind a file entry: 253 extents each; pressed discs need none. */
+#define CHAIN_MAX 64u
 
 #define FID_DIR 0x02
 #define FID_DELETED 0x04
@@ -85,6 +85,8 @@ static bool add_extent(const struct udf *u, struct ib_media_node *node, uint32_t
 	if (e.offset > ib_input_size(u->media->in) || e.length > ib_input_size(u->media->in) - e.offset)
 		return ib_throw(err, IB_ERR_INPUT, "'%s' ends early: an extent of '/%s' reaches byte %" PRIu64 ", the image has %" PRIu64,
 				u->name, node->path, e.offset + e.length, ib_input_size(u->media->in));
+	if (node->described % IB_MEDIA_SECTOR)
+		return throw_entry(u, node, "has an extent that ends inside a block and is not the last", err);
 	node->described += length;
 	if (!e.length)
 		return true;
@@ -220,16 +222,23 @@ static bool folder_bytes(struct udf *u, const struct ib_media_node *node, GBytes
 	return true;
 }
 
-/* The sector in which byte `at` of a folder lies. */
-static uint64_t folder_sector(const struct ib_media_node *node, uint64_t at)
+/* Walks a folder's extents along with its identifiers. */
+struct position {
+	guint index;
+	uint64_t begin; /* of that extent in the folder */
+};
+
+/* The sector in which byte `at` of a folder lies; `at` never goes back. */
+static uint64_t folder_sector(const struct ib_media_node *node, struct position *pos, uint64_t at)
 {
-	for (guint i = 0; i < node->extents->len; i++) {
-		const struct ib_extent *e = &g_array_index(node->extents, struct ib_extent, i);
-		if (at < e->length)
-			return (e->offset + at) / IB_MEDIA_SECTOR;
-		at -= e->length;
+	const struct ib_extent *e = &g_array_index(node->extents, struct ib_extent, pos->index);
+
+	while (at - pos->begin >= e->length && pos->index + 1 < node->extents->len) {
+		pos->begin += e->length;
+		pos->index++;
+		e++;
 	}
-	return 0;
+	return (e->offset + at - pos->begin) / IB_MEDIA_SECTOR;
 }
 
 static bool visit(struct udf *u, struct ib_media_node *node, struct ib_media_pending *pending, bool want_dir,
@@ -313,13 +322,14 @@ static bool read_folder(struct udf *u, const struct ib_media_pending *folder, st
 {
 	g_autoptr(GBytes) bytes = NULL;
 	struct ib_media_node node = { .lbn = (uint32_t)folder->place, .path = folder->path };
+	struct position pos = { 0 };
 	int64_t mtime;
 	size_t size = 0, step = 0;
 	bool ok = read_entry(u, &node, &mtime, err) && folder_bytes(u, &node, &bytes, err);
 
 	const uint8_t *data = ok ? g_bytes_get_data(bytes, &size) : NULL;
 	for (size_t at = 0; ok && at < size; at += step)
-		ok = read_identifier(u, folder, data + at, size - at, folder_sector(&node, at), &step, err);
+		ok = read_identifier(u, folder, data + at, size - at, folder_sector(&node, &pos, at), &step, err);
 	node.path = NULL;
 	node_clear(&node);
 	return ok;

@@ -250,6 +250,17 @@ Test(media, endless_chain)
 	put32(q + 28, lbn);
 	ib_media_tag_write(q, TAG_AED, 16, lbn);
 	expect(&d, false, IB_ERR_INPUT, "too many allocation extents");
+	put32(p + 176, 100); /* a short extent first */
+	put32(p + 180, two);
+	put32(p + 184, 6000);
+	put32(p + 188, two);
+	put32(p + 172, 16);
+	ib_media_tag_write(p, TAG_FE, 176, ib_le32(p + 12));
+	expect(&d, false, IB_ERR_INPUT, "ends inside a block");
+	put32(p + 176, 3u << 30 | 2048);
+	put32(p + 180, lbn);
+	put32(p + 172, 8);
+	ib_media_tag_write(p, TAG_FE, 168, ib_le32(p + 12));
 	put32(q + 20, 2040);
 	sign(q);
 	expect(&d, false, IB_ERR_INPUT, "leaves its block");

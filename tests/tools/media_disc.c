@@ -4,6 +4,7 @@
  *   media_disc make ISO FOLDER LABEL EPOCH [bios=PATH] [efi=PATH] [reserve=PATH]…
  *   media_disc list ISO         size and path of each entry, folders with a slash
  *   media_disc extract ISO FOLDER
+ *   media_disc cat ISO PATH     the bytes of one file
  *   media_disc boot ISO         platform, sectors, lba and file of each boot entry
  *   media_disc verify ISO
  */
@@ -138,6 +139,26 @@ static bool extract(const struct ib_media *media, const struct ib_media_entry *e
 	return ib_media_file(media, e, &in, err) && ib_output_copy(&out, 0, in, 0, e->size, NULL, err);
 }
 
+static bool cat(const struct ib_media *media, const char *path, struct ib_error **err)
+{
+	const struct ib_media_entry *e = ib_media_find(media, path);
+	g_autofree uint8_t *buf = g_malloc(CHUNK);
+	ib_auto_input in = NULL;
+
+	if (!e)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not on the disc", path);
+	if (!ib_media_file(media, e, &in, err))
+		return false;
+	for (uint64_t at = 0; at < e->size; at += CHUNK) {
+		size_t n = (size_t)MIN(e->size - at, CHUNK);
+		if (!ib_input_read(in, at, buf, n, err))
+			return false;
+		if (fwrite(buf, 1, n, stdout) != n)
+			return ib_throw(err, IB_ERR_SYSTEM, "cannot write");
+	}
+	return true;
+}
+
 static bool show(const char *verb, const struct ib_media *media, char **argv, struct ib_error **err)
 {
 	for (size_t i = 0; !strcmp(verb, "boot") && i < ib_media_boot_count(media); i++) {
@@ -168,13 +189,15 @@ static bool run(int argc, char **argv, struct ib_error **err)
 
 	if (argc >= 6 && !strcmp(verb, "make"))
 		return make(argv + 2, err);
-	if (argc != (!strcmp(verb, "extract") ? 4 : 3))
+	if (argc != (!strcmp(verb, "extract") || !strcmp(verb, "cat") ? 4 : 3))
 		return ib_throw(err, IB_ERR_USAGE, "wrong number of arguments");
 	if (!ib_input_open(argv[2], &in, err))
 		return false;
 	if (!strcmp(verb, "verify"))
 		return ib_media_verify(in, err);
-	return ib_media_open(in, &media, err) && show(verb, media, argv + 2, err);
+	if (!ib_media_open(in, &media, err))
+		return false;
+	return !strcmp(verb, "cat") ? cat(media, argv[3], err) : show(verb, media, argv + 2, err);
 }
 
 int main(int argc, char **argv)
