@@ -233,10 +233,33 @@ bool ib_svc_update_state(struct ib_store *s, const char *package_id, const char 
 	       ib_key_set_dword(s->hives[IB_HIVE_SOFTWARE], updates, update, state, err);
 }
 
+static bool set_superseded(struct ib_store *s, const char *package_id, struct ib_error **err)
+{
+	struct ib_key *key;
+
+	return ib_svc_package_key(s, package_id, false, &key, err) &&
+	       (!key || dword(key, "CurrentState") <= STATE_SUPERSEDED ||
+		ib_key_set_dword(s->hives[IB_HIVE_SOFTWARE], key, "CurrentState", STATE_SUPERSEDED, err));
+}
+
+/* Parts of a superseded package go with it, unless somebody else owns them too. */
+static bool supersede_parts(struct ib_store *s, const char *package_id, struct ib_error **err)
+{
+	struct ib_key *dir = ib_key_find(ib_hive_root(s->hives[IB_HIVE_SOFTWARE]), PATH_CBS "\\Packages");
+
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++) {
+		struct ib_key *key = ib_key_child(dir, i);
+		struct ib_key *owners = ib_key_find(key, "Owners");
+		if (owners && ib_key_value_count(owners) == 1 && ib_key_value(owners, package_id) &&
+		    !set_superseded(s, ib_key_name(key), err))
+			return false;
+	}
+	return true;
+}
+
 bool ib_svc_supersede(struct ib_store *s, const struct ib_mum *mum, struct ib_error **err)
 {
 	g_autofree char *family = ib_svc_package_family(mum->package_id);
-	g_autoptr(GPtrArray) older = g_ptr_array_new_with_free_func(g_free);
 	const GPtrArray *packages;
 
 	if (!ib_store_packages(s, &packages, err))
@@ -245,14 +268,10 @@ bool ib_svc_supersede(struct ib_store *s, const struct ib_mum *mum, struct ib_er
 		const struct ib_installed *p = packages->pdata[i];
 		g_autofree char *other = ib_svc_package_family(p->package_id);
 		struct ib_version v;
-		if (ib_name_equal(family, other) && p->state > STATE_SUPERSEDED &&
-		    ib_version_parse(p->package_id + strlen(other), &v) && ib_version_compare(&v, &mum->id.number) < 0)
-			g_ptr_array_add(older, g_strdup(p->package_id));
-	}
-	for (guint i = 0; i < older->len; i++) {
-		struct ib_key *key;
-		if (!ib_svc_package_key(s, older->pdata[i], false, &key, err) ||
-		    !ib_key_set_dword(s->hives[IB_HIVE_SOFTWARE], key, "CurrentState", STATE_SUPERSEDED, err))
+		bool older = ib_name_equal(family, other) && p->state > STATE_SUPERSEDED &&
+			     ib_version_parse(p->package_id + strlen(other), &v) &&
+			     ib_version_compare(&v, &mum->id.number) < 0;
+		if (older && (!set_superseded(s, p->package_id, err) || !supersede_parts(s, p->package_id, err)))
 			return false;
 	}
 	ib_svc_packages_changed(s);

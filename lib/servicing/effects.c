@@ -3,10 +3,12 @@
 
 #include <string.h>
 
-static void effect_free(void *p)
+void ib_svc_effect_free(void *p)
 {
 	struct ib_effect *e = p;
 
+	if (!e)
+		return;
 	g_free(e->path);
 	g_free(e->name);
 	g_free(e->id);
@@ -19,6 +21,19 @@ char *ib_svc_effect_id(enum ib_effect_kind kind, enum ib_hive_id hive, const cha
 	g_autofree char *n = ib_name_fold(name ? name : "");
 
 	return g_strdup_printf("%c%u|%s|%s", 'A' + (char)kind, (unsigned)hive, p, n);
+}
+
+struct ib_effect *ib_svc_effect_new(enum ib_effect_kind kind, enum ib_hive_id hive, const char *path, const char *name)
+{
+	bool reg = kind == EFFECT_KEY || kind == EFFECT_VALUE;
+	struct ib_effect *e = g_new0(struct ib_effect, 1);
+
+	e->kind = kind;
+	e->hive = reg ? hive : 0;
+	e->path = g_strdup(path);
+	e->name = g_strdup(name);
+	e->id = ib_svc_effect_id(kind, e->hive, path, name);
+	return e;
 }
 
 char *ib_svc_effect_text(const struct ib_effect *e)
@@ -58,17 +73,13 @@ struct collect {
 };
 
 /* path is taken. */
-static struct ib_effect *add(struct collect *c, enum ib_effect_kind kind, char *path, const char *name, const void *source)
+static void add(struct collect *c, enum ib_effect_kind kind, char *path, const char *name, const void *source)
 {
-	struct ib_effect *e = g_new0(struct ib_effect, 1);
+	struct ib_effect *e = ib_svc_effect_new(kind, 0, path, name);
 
-	e->kind = kind;
-	e->path = path;
-	e->name = g_strdup(name);
+	g_free(path);
 	e->source = source;
-	e->id = ib_svc_effect_id(kind, 0, path, name);
 	g_ptr_array_add(c->out, e);
-	return e;
 }
 
 static bool collect_file(struct collect *c, const struct ib_file *f, struct ib_error **err)
@@ -96,11 +107,10 @@ static bool collect_file(struct collect *c, const struct ib_file *f, struct ib_e
 static void add_reg(struct collect *c, enum ib_effect_kind kind, const struct ib_reg_place *place, const char *name,
 		    const void *source)
 {
-	struct ib_effect *e = add(c, kind, g_strdup(place->path), name, source);
+	struct ib_effect *e = ib_svc_effect_new(kind, place->hive, place->path, name);
 
-	e->hive = place->hive;
-	g_free(e->id);
-	e->id = ib_svc_effect_id(kind, place->hive, place->path, name);
+	e->source = source;
+	g_ptr_array_add(c->out, e);
 }
 
 static bool collect_key(struct collect *c, const struct ib_registry_key *k, struct ib_error **err)
@@ -176,7 +186,7 @@ static bool collect_all(struct collect *c, struct ib_error **err)
 bool ib_svc_effects(struct ib_store *s, const struct ib_manifest *m, GPtrArray **ret, struct ib_error **err)
 {
 	struct collect c = { .s = s, .m = m, .macros = ib_svc_scope(s, m) };
-	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(effect_free);
+	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(ib_svc_effect_free);
 
 	c.out = out;
 	if (!ib_svc_reg_scope(s, m->id.arch, &c.reg, err) || !collect_all(&c, err))

@@ -107,7 +107,7 @@ bool ib_svc_publisher_write(struct ib_store *s, const struct ib_manifest *m, con
 	return write_channels(hive, key, provider, guid, err);
 }
 
-static bool remove_below(struct ib_store *s, const char *kind, const char *name, struct ib_error **err)
+static bool remove_below(struct ib_store *s, const char *kind, const char *name, bool *ret_removed, struct ib_error **err)
 {
 	g_autofree char *path = g_strdup_printf(PATH_WINEVT "\\%s\\%s", kind, name);
 	struct ib_hive *hive;
@@ -115,15 +115,16 @@ static bool remove_below(struct ib_store *s, const char *kind, const char *name,
 	if (!ib_store_hive(s, IB_HIVE_SOFTWARE, &hive, err))
 		return false;
 	struct ib_key *key = ib_key_find(ib_hive_root(hive), path);
+	*ret_removed = key != NULL;
 	return !key || ib_key_remove(hive, key, err);
 }
 
-bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, struct ib_error **err)
+bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, bool *ret_removed, struct ib_error **err)
 {
-	return remove_below(s, "Publishers", guid, err);
+	return remove_below(s, "Publishers", guid, ret_removed, err);
 }
 
-bool ib_svc_channel_remove(struct ib_store *s, const char *name, struct ib_error **err)
+bool ib_svc_channel_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)
 {
-	return remove_below(s, "Channels", name, err);
+	return remove_below(s, "Channels", name, ret_removed, err);
 }

@@ -101,7 +101,22 @@ bool ib_svc_firewall_write(struct ib_store *s, const struct ib_manifest *m, cons
 	       ib_key_set_text(system, key, name, IB_REG_SZ, text, err);
 }
 
-bool ib_svc_firewall_remove(struct ib_store *s, const char *pattern, GPtrArray *lines, struct ib_error **err)
+bool ib_svc_firewall_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) sets = NULL;
+
+	*ret_removed = false;
+	if (!ib_svc_control_sets(s, &sets, err))
+		return false;
+	for (guint i = 0; i < sets->len; i++) {
+		struct ib_key *key = ib_key_find(sets->pdata[i], PATH_RULES);
+		if (key)
+			*ret_removed |= ib_key_unset(s->hives[IB_HIVE_SYSTEM], key, name);
+	}
+	return true;
+}
+
+bool ib_svc_firewall_names(struct ib_store *s, const char *pattern, GPtrArray *names, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) sets = NULL;
 	g_autofree char *folded = ib_name_fold(pattern);
@@ -110,14 +125,12 @@ bool ib_svc_firewall_remove(struct ib_store *s, const char *pattern, GPtrArray *
 		return false;
 	for (guint i = 0; i < sets->len; i++) {
 		struct ib_key *key = ib_key_find(sets->pdata[i], PATH_RULES);
-		for (size_t v = key ? ib_key_value_count(key) : 0; v-- > 0;) {
-			g_autofree char *name = g_strdup(ib_value_name(ib_key_value_at(key, v)));
+		for (size_t v = 0; key && v < ib_key_value_count(key); v++) {
+			const char *name = ib_value_name(ib_key_value_at(key, v));
 			g_autofree char *have = ib_name_fold(name);
-			if (!g_pattern_match_simple(folded, have))
-				continue;
-			ib_key_unset(s->hives[IB_HIVE_SYSTEM], key, name);
-			if (lines)
-				g_ptr_array_add(lines, g_strdup_printf("firewall rule %s", name));
+			if (g_pattern_match_simple(folded, have) &&
+			    !g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+				g_ptr_array_add(names, g_strdup(name));
 		}
 	}
 	return true;

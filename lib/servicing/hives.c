@@ -21,6 +21,11 @@ static bool read_log(struct ib_store *s, const char *hive, const char *suffix, G
 	return !node || !ib_node_size(s->image, node) || ib_image_read(s->image, path, HIVE_LIMIT, ret, err);
 }
 
+bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id)
+{
+	return ib_image_find(s->image, hive_paths[id]) != NULL;
+}
+
 bool ib_store_hive(struct ib_store *s, enum ib_hive_id id, struct ib_hive **ret, struct ib_error **err)
 {
 	g_autoptr(GBytes) bytes = NULL;

@@ -65,6 +65,10 @@ struct ib_store {
 /* Read version, stack and counts again after a change. */
 bool ib_svc_refresh(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
 
+/* ---- hives.c ---- */
+
+bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id);
+
 /* ---- notes.c ---- */
 
 void ib_svc_notes_init(struct ib_store *s);
@@ -157,7 +161,10 @@ bool ib_svc_firewall_write(struct ib_store *s, const struct ib_manifest *m, cons
 /* Text of a rule's value; g_free. */
 bool ib_svc_firewall_text(const struct ib_macro_scope *macros, const struct ib_xml_node *rule, const char *version,
 			  char **ret, struct ib_error **err) IB_MUST_CHECK;
-bool ib_svc_firewall_remove(struct ib_store *s, const char *pattern, GPtrArray *lines, struct ib_error **err)
+bool ib_svc_firewall_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)
+	IB_MUST_CHECK;
+/* Names of rules that match a pattern ('*'), each once, appended: char *. */
+bool ib_svc_firewall_names(struct ib_store *s, const char *pattern, GPtrArray *names, struct ib_error **err)
 	IB_MUST_CHECK;
 /* A task's path, "CMIT\UpdateAgent\Check"; g_free; NULL when it has no URI. */
 char *ib_svc_task_path(const struct ib_xml_node *task);
@@ -168,8 +175,10 @@ bool ib_svc_task_remove(struct ib_store *s, const char *path, bool *ret_removed,
 GPtrArray *ib_svc_event_nodes(const struct ib_manifest *m, const char *element);
 bool ib_svc_publisher_write(struct ib_store *s, const struct ib_manifest *m, const struct ib_xml_node *provider,
 			    struct ib_error **err) IB_MUST_CHECK;
-bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, struct ib_error **err) IB_MUST_CHECK;
-bool ib_svc_channel_remove(struct ib_store *s, const char *name, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, bool *ret_removed, struct ib_error **err)
+	IB_MUST_CHECK;
+bool ib_svc_channel_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)
+	IB_MUST_CHECK;
 
 /* ---- model.c ---- */
 
@@ -221,12 +230,16 @@ enum ib_effect_kind {
 };
 struct ib_effect {
 	enum ib_effect_kind kind;
+	bool whole;           /* asked for by name: a key or folder goes with all below it */
 	enum ib_hive_id hive; /* KEY, VALUE */
 	char *path;           /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
 	char *name;           /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL */
 	char *id;             /* equal for the same thing, whoever brings it */
 	const void *source;   /* struct ib_file, ib_directory, ib_registry_key, ib_registry_value, ib_service, XML node */
 };
+void ib_svc_effect_free(void *effect);
+/* An effect of its own, without source; hive counts for KEY and VALUE. Owned by the caller. */
+struct ib_effect *ib_svc_effect_new(enum ib_effect_kind kind, enum ib_hive_id hive, const char *path, const char *name);
 /* All effects of a manifest: struct ib_effect *, in the manifest's order. g_ptr_array_unref. */
 bool ib_svc_effects(struct ib_store *s, const struct ib_manifest *m, GPtrArray **ret, struct ib_error **err)
 	IB_MUST_CHECK;
@@ -317,6 +330,10 @@ bool ib_svc_parent_met(const GPtrArray *installed, const GPtrArray *also, const 
 bool ib_svc_mum_applies(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *also, bool *ret,
 			struct ib_error **err) IB_MUST_CHECK;
 
+/* Throws IB_ERR_NOT_APPLICABLE or IB_ERR_UP_TO_DATE when a package does not apply. scratch: cleared by the caller. */
+bool ib_svc_check_applies(struct ib_store *s, const struct ib_package *p, struct ib_applicability_result *scratch,
+			  struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- plan.c ---- */
 
 struct ib_plan_update {
@@ -393,9 +410,31 @@ bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install
 bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
 	IB_MUST_CHECK;
 
-/* ---- install.c ---- */
+/* ---- reconcile.c ---- */
 
-/* Mark components installed or not as their deployments' i! values say; collects changed winners. */
-bool ib_svc_reconcile(struct ib_store *s, GPtrArray *components, GArray *winners, struct ib_error **err) IB_MUST_CHECK;
+/*
+ * Mark components (struct ib_component *) installed or not, as their deployments' i! values say, and write Winners.
+ * @param without  components (struct ib_component *) that count as not installed whatever refers to them; may be NULL
+ * @param ret      GArray of struct ib_plan_winner: the changes of winners, for ib_svc_project. g_array_unref
+ */
+bool ib_svc_reconcile(struct ib_store *s, const GPtrArray *components, GHashTable *without, GArray **ret,
+		      struct ib_error **err) IB_MUST_CHECK;
+/* Components that a deployment brings, itself included: struct ib_component *. g_ptr_array_unref. */
+bool ib_svc_deployment_components(struct ib_store *s, const struct ib_identity *deployment, GPtrArray **ret,
+				  struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- remove_match.c ---- */
+
+/* What a removal finds in the image. */
+struct ib_removal_match {
+	GPtrArray *packages;     /* char *: package ids, sorted */
+	GPtrArray *deployments;  /* char *: short forms that only they refer to, in the hive's order */
+	GPtrArray *components;   /* struct ib_component *: go, by key form */
+	GHashTable *component_set;
+	GPtrArray *effects;      /* struct ib_effect *: what the components brought, and what the removal names */
+};
+bool ib_svc_removal_match(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
+			  struct ib_error **err) IB_MUST_CHECK;
+void ib_svc_removal_match_clear(struct ib_removal_match *m);
 
 #endif

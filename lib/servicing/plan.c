@@ -1,0 +1,426 @@
+/* The plan: what a package would put into the store, and which winners would change. Changes nothing. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+/* Packages hold packages; real ones nest three deep. */
+#define MAX_DEPTH 16
+
+static void package_free(void *p)
+{
+	struct ib_plan_package *pp = p;
+
+	g_array_unref(pp->updates);
+	g_free(pp->owner);
+	g_free(pp);
+}
+
+static void deployment_free(void *p)
+{
+	struct ib_plan_deployment *d = p;
+
+	g_free(d->short_form);
+	g_free(d);
+}
+
+static void component_free(void *p)
+{
+	struct ib_plan_component *c = p;
+
+	g_ptr_array_unref(c->deployments);
+	g_free(c);
+}
+
+void ib_svc_plan_clear(struct ib_plan_install *plan)
+{
+	g_clear_pointer(&plan->packages, g_ptr_array_unref);
+	g_clear_pointer(&plan->deployments, g_ptr_array_unref);
+	g_clear_pointer(&plan->components, g_ptr_array_unref);
+	g_clear_pointer(&plan->winners, g_array_unref);
+	g_clear_pointer(&plan->by_keyform, g_hash_table_unref);
+}
+
+/* What planning works with. */
+struct planner {
+	struct ib_store *s;
+	struct ib_model *model;
+	const struct ib_package *p;
+	struct ib_plan_install *plan;
+	const GPtrArray *installed;
+	GPtrArray *mums; /* those planned so far: parents of others */
+};
+
+/* ---- updates and features ---- */
+
+/* Highest state of a feature in the image; detect_parent: only in that package family (NULL: any). */
+static bool feature_state(const struct planner *pl, const char *detect_parent, const char *feature, uint32_t *ret)
+{
+	g_autofree char *family = detect_parent ? ib_svc_package_family(detect_parent) : NULL;
+	bool known = false;
+
+	*ret = STATE_ABSENT;
+	for (guint i = 0; i < pl->installed->len; i++) {
+		const struct ib_installed *p = pl->installed->pdata[i];
+		g_autofree char *own = ib_svc_package_family(p->package_id);
+		if (p->state < STATE_STAGED || (family && !ib_name_equal(own, family)))
+			continue;
+		for (guint k = 0; k < p->features->len; k++) {
+			const struct ib_feature_state *f = p->features->pdata[k];
+			if (!ib_name_equal(f->name, feature))
+				continue;
+			known = true;
+			*ret = MAX(*ret, f->state);
+		}
+	}
+	return known;
+}
+
+static uint32_t update_state(const struct planner *pl, const struct ib_update *u)
+{
+	uint32_t state;
+
+	if (u->detect_update) {
+		if (!feature_state(pl, u->detect_parent, u->detect_update, &state) || state < STATE_INSTALL_PENDING)
+			return STATE_STAGED;
+	}
+	/* A language pack repeats the feature's name: its part follows the feature. */
+	if (feature_state(pl, NULL, u->name, &state))
+		return state >= STATE_INSTALL_PENDING ? STATE_INSTALLED : STATE_STAGED;
+	return !u->selectable || u->default_on ? STATE_INSTALLED : STATE_STAGED;
+}
+
+/* ---- components ---- */
+
+/* A manifest of the package, or else of the store. */
+static bool find_manifest(struct planner *pl, const struct ib_identity *id, const struct ib_manifest **ret,
+			  struct ib_error **err)
+{
+	g_autofree char *keyform = ib_keyform(id, IB_KEYFORM_LONG);
+	struct ib_component *c = ib_svc_component(pl->model, keyform);
+
+	*ret = ib_package_manifest(pl->p, keyform);
+	if (!*ret && c && !ib_svc_manifest(pl->s, c, ret, err))
+		return false;
+	if (*ret)
+		return true;
+	const GPtrArray *unread = ib_package_unread(pl->p);
+	for (guint i = 0; unread && i < unread->len; i++)
+		if (g_str_has_prefix(unread->pdata[i], keyform))
+			return ib_throw(err, IB_ERR_INPUT, "the compression of the manifest '%s' cannot be read here",
+					(const char *)unread->pdata[i]);
+	ib_throw(err, IB_ERR_INPUT, "'%s' names the component '%s', which neither it nor the image has",
+		 ib_package_path(pl->p), keyform);
+	return ib_hint(err, "an earlier package is missing (DISM calls this 0x800f081f)");
+}
+
+static struct ib_plan_component *plan_component(struct planner *pl, const struct ib_manifest *m, const char *deployment,
+						bool install)
+{
+	g_autofree char *folded = ib_name_fold(m->keyform);
+	struct ib_plan_component *c = g_hash_table_lookup(pl->plan->by_keyform, folded);
+
+	if (!c) {
+		c = g_new0(struct ib_plan_component, 1);
+		c->manifest = m;
+		c->stored = ib_svc_component(pl->model, m->keyform);
+		c->deployments = g_ptr_array_new_with_free_func(g_free);
+		g_ptr_array_add(pl->plan->components, c);
+		g_hash_table_insert(pl->plan->by_keyform, g_steal_pointer(&folded), c);
+	}
+	c->install |= install;
+	if (!g_ptr_array_find_with_equal_func(c->deployments, deployment, g_str_equal, NULL))
+		g_ptr_array_add(c->deployments, g_strdup(deployment));
+	return c;
+}
+
+static bool plan_deployment(struct planner *pl, const struct ib_plan_package *package, const struct ib_plan_update *u,
+			    const struct ib_identity *id, unsigned depth, struct ib_error **err)
+{
+	const struct ib_manifest *m;
+
+	if (depth > MAX_DEPTH)
+		return ib_throw(err, IB_ERR_INPUT, "deployments hold each other more than %u deep at '%s'", MAX_DEPTH, id->name);
+	if (!find_manifest(pl, id, &m, err))
+		return false;
+	struct ib_plan_deployment *d = g_new0(struct ib_plan_deployment, 1);
+	d->package = package;
+	d->update = u->update->name;
+	d->manifest = m;
+	d->short_form = ib_keyform(&m->id, IB_KEYFORM_SHORT);
+	d->install = u->state == STATE_INSTALLED;
+	g_ptr_array_add(pl->plan->deployments, d);
+	plan_component(pl, m, d->short_form, d->install);
+	for (guint i = 0; i < m->dependencies->len; i++) {
+		const struct ib_identity *dep = m->dependencies->pdata[i];
+		const struct ib_manifest *dm;
+		if (dep->culture && !strcmp(dep->culture, "*"))
+			continue; /* language satellites: whatever language packs bring */
+		if (!find_manifest(pl, dep, &dm, err))
+			return false;
+		if (dm->is_deployment ? !plan_deployment(pl, package, u, dep, depth + 1, err)
+				      : !plan_component(pl, dm, d->short_form, d->install))
+			return false;
+	}
+	return true;
+}
+
+/* ---- packages ---- */
+
+/* integrate="hidden" on the child's place in its parent's update. */
+static bool is_hidden(const struct ib_mum *parent, const struct ib_mum *child)
+{
+	struct ib_xml_node *u = parent->xml ? ib_xml_find(ib_xml_root(parent->xml), "package/update") : NULL;
+
+	for (; u; u = ib_xml_next(u, "update"))
+		for (struct ib_xml_node *p = ib_xml_first(u, "package"); p; p = ib_xml_next(p, "package")) {
+			const char *name = ib_xml_attr(ib_xml_first(p, "assemblyIdentity"), "name");
+			if (name && !g_ascii_strcasecmp(name, child->id.name))
+				return !g_strcmp0(ib_xml_attr(p, "integrate"), "hidden");
+		}
+	for (guint i = 0; i < child->parents->len; i++)
+		if (!g_strcmp0(((const struct ib_parent *)child->parents->pdata[i])->integrate, "hidden"))
+			return true;
+	return false;
+}
+
+static bool plan_package(struct planner *pl, const struct ib_mum *mum, const struct ib_mum *owner, uint32_t state,
+			 unsigned depth, struct ib_error **err);
+
+static bool plan_child(struct planner *pl, const struct ib_mum *mum, const struct ib_identity *id, uint32_t state,
+		       unsigned depth, struct ib_error **err)
+{
+	g_autofree char *package_id = ib_package_id(id);
+	const struct ib_mum *child = ib_package_mum(pl->p, package_id);
+	bool applies;
+
+	if (!child) {
+		ib_svc_note(pl->s, "child-missing", mum->package_id, "its part '%s' is not in the file", package_id);
+		return true;
+	}
+	if (!ib_svc_mum_applies(pl->s, child, pl->mums, &applies, err))
+		return false;
+	/* A part for another edition or for something that is not installed. */
+	return !applies || plan_package(pl, child, mum, state, depth + 1, err);
+}
+
+static bool plan_update(struct planner *pl, struct ib_plan_package *pp, struct ib_plan_update *u, unsigned depth,
+			struct ib_error **err)
+{
+	const struct ib_update *up = u->update;
+
+	for (guint i = 0; i < up->other->len; i++)
+		ib_svc_note(pl->s, "update-element", pp->mum->package_id, "the update '%s' holds '%s', which was not carried out",
+			    up->name, (const char *)up->other->pdata[i]);
+	for (guint i = 0; i < up->components->len; i++)
+		if (!plan_deployment(pl, pp, u, up->components->pdata[i], 0, err))
+			return false;
+	for (guint i = 0; i < up->packages->len; i++)
+		if (!plan_child(pl, pp->mum, up->packages->pdata[i], u->state, depth, err))
+			return false;
+	return true;
+}
+
+static bool plan_package(struct planner *pl, const struct ib_mum *mum, const struct ib_mum *owner, uint32_t state,
+			 unsigned depth, struct ib_error **err)
+{
+	if (depth > MAX_DEPTH)
+		return ib_throw(err, IB_ERR_INPUT, "packages hold each other more than %u deep at '%s'", MAX_DEPTH, mum->package_id);
+	for (guint i = 0; i < pl->mums->len; i++)
+		if (pl->mums->pdata[i] == mum)
+			return true;
+	struct ib_plan_package *pp = g_new0(struct ib_plan_package, 1);
+	pp->mum = mum;
+	pp->owner = g_strdup(owner ? owner->package_id : mum->package_id);
+	pp->hidden = owner && is_hidden(owner, mum);
+	pp->state = state;
+	pp->updates = g_array_new(FALSE, FALSE, sizeof(struct ib_plan_update));
+	g_ptr_array_add(pl->plan->packages, pp);
+	g_ptr_array_add(pl->mums, (gpointer)mum);
+	for (guint i = 0; i < mum->updates->len; i++) {
+		struct ib_plan_update u = { .update = mum->updates->pdata[i] };
+		u.state = state == STATE_INSTALLED ? update_state(pl, u.update) : STATE_STAGED;
+		g_array_append_val(pp->updates, u);
+	}
+	for (guint i = 0; i < pp->updates->len; i++)
+		if (!plan_update(pl, pp, &g_array_index(pp->updates, struct ib_plan_update, i), depth, err))
+			return ib_while(err, "planning the package '%s'", mum->package_id);
+	return true;
+}
+
+/* ---- winners ---- */
+
+static int by_keyform(gconstpointer a, gconstpointer b)
+{
+	const struct ib_plan_component *x = *(struct ib_plan_component *const *)a;
+	const struct ib_plan_component *y = *(struct ib_plan_component *const *)b;
+
+	return strcmp(x->manifest->keyform, y->manifest->keyform);
+}
+
+/* The highest version of a family's line among what is planned. */
+static void plan_winners(struct planner *pl)
+{
+	g_autoptr(GHashTable) best = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < pl->plan->components->len; i++) {
+		const struct ib_plan_component *c = pl->plan->components->pdata[i];
+		g_autofree char *family = ib_keyform(&c->manifest->id, IB_KEYFORM_FAMILY);
+		const struct ib_version *v = &c->manifest->id.number;
+		char *line = g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, family, v->part[0], v->part[1]);
+		const struct ib_plan_component *other = g_hash_table_lookup(best, line);
+		if (c->install && (!other || ib_version_compare(v, &other->manifest->id.number) > 0))
+			g_hash_table_replace(best, line, (gpointer)c);
+		else
+			g_free(line);
+	}
+	for (guint i = 0; i < pl->plan->components->len; i++) {
+		const struct ib_plan_component *c = pl->plan->components->pdata[i];
+		g_autofree char *family = ib_keyform(&c->manifest->id, IB_KEYFORM_FAMILY);
+		const struct ib_version *v = &c->manifest->id.number;
+		g_autofree char *line = g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, family, v->part[0], v->part[1]);
+		struct ib_family *f = g_hash_table_lookup(pl->model->by_family, family);
+		struct ib_component *now = f ? ib_svc_winner(f, v) : NULL;
+		struct ib_plan_winner w = { .now = c->manifest, .before = now };
+		if (g_hash_table_lookup(best, line) == c && (!now || ib_version_compare(v, &now->id.number) > 0))
+			g_array_append_val(pl->plan->winners, w);
+	}
+}
+
+bool ib_svc_plan(struct ib_store *s, const struct ib_package *p, struct ib_plan_install *plan, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) mums = g_ptr_array_new();
+	struct planner pl = { .s = s, .p = p, .plan = plan, .mums = mums };
+
+	plan->packages = g_ptr_array_new_with_free_func(package_free);
+	plan->deployments = g_ptr_array_new_with_free_func(deployment_free);
+	plan->components = g_ptr_array_new_with_free_func(component_free);
+	plan->winners = g_array_new(FALSE, FALSE, sizeof(struct ib_plan_winner));
+	plan->by_keyform = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (!ib_svc_model(s, &pl.model, err) || !ib_store_packages(s, &pl.installed, err) ||
+	    !plan_package(&pl, ib_package_root(p), NULL, STATE_INSTALLED, 0, err)) {
+		ib_svc_plan_clear(plan);
+		return false;
+	}
+	g_ptr_array_sort(plan->components, by_keyform);
+	plan_winners(&pl);
+	return true;
+}
+
+/* ---- counting ---- */
+
+static bool same_content(const struct ib_effect *a, const struct ib_effect *b)
+{
+	const struct ib_file *x = a->source, *y = b->source;
+
+	return x->has_sha256 && y->has_sha256 && !memcmp(x->sha256, y->sha256, sizeof(x->sha256));
+}
+
+static bool same_value(const struct ib_effect *a, const struct ib_effect *b)
+{
+	const struct ib_registry_value *x = a->source, *y = b->source;
+
+	return !g_strcmp0(x->value, y->value) && !g_strcmp0(x->type, y->type);
+}
+
+static void count_new(const GPtrArray *now, GHashTable *before, struct ib_install_summary *ret)
+{
+	for (guint i = 0; i < now->len; i++) {
+		const struct ib_effect *e = now->pdata[i];
+		const struct ib_effect *old = before ? g_hash_table_lookup(before, e->id) : NULL;
+		if (e->kind == EFFECT_FILE && !old)
+			ret->files_new++;
+		else if (e->kind == EFFECT_FILE && !same_content(e, old))
+			ret->files_changed++;
+		else if (e->kind == EFFECT_VALUE && (!old || !same_value(e, old)))
+			ret->values_set++;
+		else if (e->kind == EFFECT_SERVICE)
+			ret->services++;
+	}
+}
+
+static void count_gone(const GPtrArray *before, GHashTable *now, struct ib_install_summary *ret)
+{
+	for (guint i = 0; i < before->len; i++) {
+		const struct ib_effect *e = before->pdata[i];
+		if (now && g_hash_table_contains(now, e->id))
+			continue;
+		ret->files_removed += e->kind == EFFECT_FILE;
+		ret->values_removed += e->kind == EFFECT_VALUE;
+	}
+}
+
+static bool count_one(struct ib_store *s, const struct ib_plan_winner *w, struct ib_install_summary *ret,
+		      struct ib_error **err)
+{
+	g_autoptr(GPtrArray) now = NULL;
+	g_autoptr(GPtrArray) before = NULL;
+	g_autoptr(GHashTable) now_set = NULL;
+	g_autoptr(GHashTable) before_set = NULL;
+	const struct ib_manifest *old = NULL;
+
+	if ((w->before && !ib_svc_manifest(s, w->before, &old, err)) || (w->now && !ib_svc_effects(s, w->now, &now, err)) ||
+	    (old && !ib_svc_effects(s, old, &before, err)))
+		return false;
+	now_set = now ? ib_svc_effect_set(now) : NULL;
+	before_set = before ? ib_svc_effect_set(before) : NULL;
+	if (now)
+		count_new(now, before_set, ret);
+	if (before)
+		count_gone(before, now_set, ret);
+	return true;
+}
+
+bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_install_summary *ret, struct ib_error **err)
+{
+	for (guint i = 0; i < winners->len; i++)
+		if (!count_one(s, &g_array_index(winners, struct ib_plan_winner, i), ret, err))
+			return false;
+	ret->winners_changed += winners->len;
+	return true;
+}
+
+/* Bytes of payload members below the folders of components the store does not have. */
+static uint64_t payload_bytes(const struct ib_package *p, const struct ib_plan_install *plan)
+{
+	const GPtrArray *members = ib_package_members(p);
+	uint64_t sum = 0;
+
+	for (guint i = 0; i < members->len; i++) {
+		const struct ib_package_member *m = members->pdata[i];
+		g_auto(GStrv) parts = g_strsplit_set(m->name, "\\/", -1);
+		bool found = false;
+		for (char **d = parts; !found && *d && d[1]; d++) {
+			g_autofree char *folded = ib_name_fold(*d);
+			const struct ib_plan_component *c = g_hash_table_lookup(plan->by_keyform, folded);
+			found = c && !c->stored;
+		}
+		sum += found ? m->size : 0;
+	}
+	return sum;
+}
+
+static bool plan_summary(struct ib_store *s, const struct ib_package *p, const struct ib_plan_install *plan,
+			 struct ib_install_summary *ret, struct ib_error **err)
+{
+	*ret = (struct ib_install_summary){ .packages = plan->packages->len, .payload_bytes = payload_bytes(p, plan) };
+	for (guint i = 0; i < plan->components->len; i++) {
+		const struct ib_plan_component *c = plan->components->pdata[i];
+		if (c->stored)
+			continue;
+		if (c->manifest->is_deployment)
+			ret->deployments++;
+		else
+			ret->components++;
+	}
+	return ib_svc_plan_count(s, plan->winners, ret, err);
+}
+
+bool ib_store_plan(struct ib_store *s, const struct ib_package *p, struct ib_install_summary *ret, struct ib_error **err)
+{
+	IB_CLEANUP(ib_svc_plan_clear) struct ib_plan_install plan = { 0 };
+	IB_CLEANUP(ib_applicability_clear) struct ib_applicability_result a = { 0 };
+
+	if (!ib_svc_check_applies(s, p, &a, err) || !ib_svc_plan(s, p, &plan, err))
+		return ib_while(err, "planning the package '%s'", ib_package_root(p)->package_id);
+	return plan_summary(s, p, &plan, ret, err);
+}

@@ -1,0 +1,258 @@
+/* Projection: winners into the live system, and what no winner brings any more out of it. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+/* ---- applying ---- */
+
+/* One component being projected; old: the same family's effects before, by id, or NULL. */
+struct projection {
+	struct ib_store *s;
+	const struct ib_manifest *m;
+	struct ib_macro_scope macros;
+	GHashTable *old;
+};
+
+static bool apply_directory(struct projection *p, const struct ib_effect *e, struct ib_error **err)
+{
+	const struct ib_directory *d = e->source;
+	struct ib_node *node = ib_image_find(p->s->image, e->path);
+	GBytes *security;
+
+	if (!ib_svc_descriptor(p->s, d->sddl, &security, err))
+		return false;
+	if (!node)
+		return ib_svc_mkdir(p->s, e->path, security, err);
+	if (security)
+		ib_node_set_security(p->s->image, node, security);
+	return true;
+}
+
+/* A destination is one more name of the store's file. */
+static bool apply_file(struct projection *p, const struct ib_effect *e, struct ib_error **err)
+{
+	const struct ib_file *f = e->source;
+	g_autofree char *store = g_strdup_printf(DIR_WINSXS "\\%s\\%s", p->m->keyform, f->name);
+	struct ib_node *node = ib_image_find(p->s->image, store);
+	const char *slash = strrchr(e->path, '\\');
+	g_autofree char *folder = slash ? g_strndup(e->path, (gsize)(slash - e->path)) : g_strdup("");
+
+	if (!node) {
+		ib_throw(err, IB_ERR_INPUT, "the store lacks the file '%s'", store);
+		return ib_hint(err, "its payload was removed from the image (DISM calls this 0x800f081f)");
+	}
+	return (ib_image_find(p->s->image, folder) || ib_svc_mkdir(p->s, folder, NULL, err)) &&
+	       ib_image_link(p->s->image, node, e->path, NULL, err);
+}
+
+static bool apply_key(struct projection *p, const struct ib_effect *e, struct ib_key **ret, struct ib_error **err)
+{
+	const struct ib_registry_key *k = e->source;
+	struct ib_hive *hive;
+	GBytes *security;
+
+	if (!ib_store_hive(p->s, e->hive, &hive, err) || !ib_key_make(hive, ib_hive_root(hive), e->path, ret, err))
+		return false;
+	if (e->kind == EFFECT_KEY && k->sddl) {
+		if (!ib_svc_descriptor(p->s, k->sddl, &security, err))
+			return false;
+		ib_key_set_security(hive, *ret, security);
+	}
+	return true;
+}
+
+static bool apply_value(struct projection *p, const struct ib_effect *e, struct ib_error **err)
+{
+	struct ib_key *key;
+
+	return apply_key(p, e, &key, err) &&
+	       ib_svc_value_apply(p->s->hives[e->hive], key, e->source, &p->macros, err);
+}
+
+static bool apply_service(struct projection *p, const struct ib_effect *e, struct ib_error **err)
+{
+	const struct ib_effect *old = p->old ? g_hash_table_lookup(p->old, e->id) : NULL;
+
+	return ib_svc_service_write(p->s, p->m, e->source, old ? old->source : NULL, err);
+}
+
+static bool apply(struct projection *p, const struct ib_effect *e, struct ib_error **err)
+{
+	struct ib_key *key;
+	bool changed;
+
+	switch (e->kind) {
+	case EFFECT_FILE:
+		return apply_file(p, e, err);
+	case EFFECT_DIRECTORY:
+		return apply_directory(p, e, err);
+	case EFFECT_KEY:
+		return apply_key(p, e, &key, err);
+	case EFFECT_VALUE:
+		return apply_value(p, e, err);
+	case EFFECT_SERVICE:
+		return apply_service(p, e, err);
+	case EFFECT_SVCHOST:
+		return ib_svc_svchost_set(p->s, e->path, e->name, true, &changed, err);
+	case EFFECT_FIREWALL:
+		return ib_svc_firewall_write(p->s, p->m, e->source, err);
+	case EFFECT_TASK:
+		return ib_svc_task_write(p->s, p->m, e->source, err);
+	case EFFECT_PUBLISHER:
+		return ib_svc_publisher_write(p->s, p->m, e->source, err);
+	case EFFECT_CHANNEL:
+		return true; /* written with its publisher */
+	}
+	return true;
+}
+
+/* ---- taking away ---- */
+
+static bool remove_value(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+{
+	const struct ib_registry_value *v = e->source;
+	struct ib_hive *hive;
+	bool merged = v && v->hint && (!g_ascii_strcasecmp(v->hint, "append") || !g_ascii_strcasecmp(v->hint, "prepend"));
+
+	if (!ib_store_hive(s, e->hive, &hive, err))
+		return false;
+	struct ib_key *key = ib_key_find(ib_hive_root(hive), e->path);
+	const struct ib_value *have = key ? ib_key_value(key, e->name) : NULL;
+	if (!have)
+		return true;
+	if (!merged || ib_value_type(have) != IB_REG_MULTI_SZ) {
+		*ret_removed = ib_key_unset(hive, key, e->name);
+		return true;
+	}
+	/* Others' strings in the same list stay. */
+	g_auto(GStrv) strings = NULL;
+	if (!ib_svc_multi_parse(v->value ? v->value : "", &strings, err))
+		return false;
+	for (char **p = strings; *p; p++) {
+		bool dropped;
+		if (!ib_svc_multi_drop(hive, key, e->name, *p, &dropped, err))
+			return false;
+		*ret_removed |= dropped;
+	}
+	return true;
+}
+
+static bool remove_key(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+{
+	struct ib_hive *hive;
+
+	if (!ib_store_hive(s, e->hive, &hive, err))
+		return false;
+	struct ib_key *key = *e->path ? ib_key_find(ib_hive_root(hive), e->path) : NULL;
+	if (!key || ib_key_count(key) || ib_key_value_count(key))
+		return true;
+	*ret_removed = true;
+	return ib_key_remove(hive, key, err);
+}
+
+static bool remove_directory(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+{
+	struct ib_node *node = ib_image_find(s->image, e->path);
+
+	if (!node || !ib_node_is_dir(node) || ib_node_first(node))
+		return true;
+	*ret_removed = true;
+	return ib_image_remove(s->image, node, err);
+}
+
+bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+{
+	*ret_removed = false;
+	switch (e->kind) {
+	case EFFECT_FILE:
+		return ib_svc_remove_path(s, e->path, ret_removed, err);
+	case EFFECT_DIRECTORY:
+		return remove_directory(s, e, ret_removed, err);
+	case EFFECT_KEY:
+		return remove_key(s, e, ret_removed, err);
+	case EFFECT_VALUE:
+		return remove_value(s, e, ret_removed, err);
+	case EFFECT_SERVICE:
+		return ib_svc_service_remove(s, e->name, ret_removed, err);
+	case EFFECT_SVCHOST:
+		return ib_svc_svchost_set(s, e->path, e->name, false, ret_removed, err);
+	case EFFECT_FIREWALL:
+		return ib_svc_firewall_remove(s, e->name, ret_removed, err);
+	case EFFECT_TASK:
+		return ib_svc_task_remove(s, e->path, ret_removed, err);
+	case EFFECT_PUBLISHER:
+		return ib_svc_publisher_remove(s, e->name, ret_removed, err);
+	case EFFECT_CHANNEL:
+		return ib_svc_channel_remove(s, e->name, ret_removed, err);
+	}
+	return true;
+}
+
+/* ---- changes of winners ---- */
+
+static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtrArray *gone, struct ib_error **err)
+{
+	struct projection p = { .s = s, .m = w->now, .macros = ib_svc_scope(s, w->now) };
+	g_autoptr(GPtrArray) now = NULL;
+	g_autoptr(GPtrArray) before = NULL;
+	g_autoptr(GHashTable) now_set = NULL;
+	g_autoptr(GHashTable) old = NULL;
+	const struct ib_manifest *m = NULL;
+
+	if ((w->before && !ib_svc_manifest(s, w->before, &m, err)) || (m && !ib_svc_effects(s, m, &before, err)) ||
+	    (w->now && !ib_svc_effects(s, w->now, &now, err)))
+		return false;
+	p.old = old = before ? ib_svc_effect_set(before) : NULL;
+	now_set = now ? ib_svc_effect_set(now) : NULL;
+	for (guint i = 0; now && i < now->len; i++)
+		if (!apply(&p, now->pdata[i], err))
+			return false;
+	if (w->now)
+		ib_svc_note_elements(s, w->now);
+	for (guint i = 0; before && i < before->len; i++) {
+		struct ib_effect *e = before->pdata[i];
+		if (now_set && g_hash_table_contains(now_set, e->id))
+			continue;
+		g_ptr_array_add(gone, e);
+		before->pdata[i] = NULL; /* moved: the array's free function gets NULL */
+	}
+	return true;
+}
+
+/* What old winners had and nobody has any more, last first. */
+static bool remove_gone(struct ib_store *s, GPtrArray *gone, struct ib_install_summary *sum, struct ib_error **err)
+{
+	g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) owners = NULL;
+	struct ib_owner_query q = { .ids = ids };
+
+	for (guint i = 0; i < gone->len; i++)
+		g_hash_table_add(ids, ((struct ib_effect *)gone->pdata[i])->id);
+	if (!ib_svc_owners(s, &q, &owners, err))
+		return false;
+	for (guint i = gone->len; i-- > 0;) {
+		const struct ib_effect *e = gone->pdata[i];
+		bool removed;
+		if (g_hash_table_contains(owners, e->id))
+			continue;
+		if (!ib_svc_effect_remove(s, e, &removed, err)) {
+			g_autofree char *text = ib_svc_effect_text(e);
+			return ib_while(err, "removing the %s", text);
+		}
+		sum->files_removed += removed && e->kind == EFFECT_FILE;
+		sum->values_removed += removed && e->kind == EFFECT_VALUE;
+	}
+	return true;
+}
+
+bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install_summary *sum, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(ib_svc_effect_free);
+
+	for (guint i = 0; i < winners->len; i++) {
+		const struct ib_plan_winner *w = &g_array_index(winners, struct ib_plan_winner, i);
+		if (!project_one(s, w, gone, err))
+			return ib_while(err, "projecting '%s'", w->now ? w->now->keyform : w->before->keyform);
+	}
+	return gone->len == 0 || remove_gone(s, gone, sum, err);
+}

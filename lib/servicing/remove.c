@@ -1,0 +1,329 @@
+/* Removing a component: after the owner check, its things, then its place in the store, then its packages. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+void ib_removal_summary_clear(struct ib_removal_summary *r)
+{
+	g_clear_pointer(&r->lines, g_ptr_array_unref);
+}
+
+/* ---- the owner check ---- */
+
+static char *up(const char *path)
+{
+	const char *slash = path ? strrchr(path, '\\') : NULL;
+
+	return slash ? g_strndup(path, (gsize)(slash - path)) : NULL;
+}
+
+/* Ids of a thing and of the folders or keys above it, which may be empty afterwards. */
+static void ask_for(const struct ib_effect *e, GHashTable *ids, GHashTable *folders)
+{
+	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
+	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+
+	g_hash_table_add(ids, g_strdup(e->id));
+	if (!reg && !file)
+		return;
+	if (e->whole && e->kind != EFFECT_VALUE)
+		g_hash_table_add(folders, ib_svc_effect_id(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, e->path, NULL));
+	for (char *path = up(e->path); path;) {
+		char *next = up(path);
+		g_hash_table_add(ids, ib_svc_effect_id(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, path, NULL));
+		g_free(path);
+		path = next;
+	}
+}
+
+static const char *owner_of(GHashTable *owners, const struct ib_effect *e)
+{
+	const char *owner = g_hash_table_lookup(owners, e->id);
+
+	if (!owner && e->whole && e->kind == EFFECT_FILE) {
+		g_autofree char *id = ib_svc_effect_id(EFFECT_DIRECTORY, 0, e->path, NULL);
+		owner = g_hash_table_lookup(owners, id);
+	}
+	return owner;
+}
+
+static bool check_owners(struct ib_store *s, const struct ib_removal_match *m, GHashTable **ret, struct ib_error **err)
+{
+	g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) owners = NULL;
+	struct ib_owner_query q = { .ids = ids, .folders = folders, .without = m->component_set };
+
+	for (guint i = 0; i < m->effects->len; i++)
+		ask_for(m->effects->pdata[i], ids, folders);
+	if (!ib_svc_owners(s, &q, &owners, err))
+		return false;
+	for (guint i = 0; i < m->effects->len; i++) {
+		const struct ib_effect *e = m->effects->pdata[i];
+		const char *owner = e->whole ? owner_of(owners, e) : NULL;
+		g_autofree char *text = owner ? ib_svc_effect_text(e) : NULL;
+		if (owner) {
+			ib_throw(err, IB_ERR_INPUT, "the %s belongs to '%s', which is not being removed", text, owner);
+			return ib_hint(err, "take it out of the removal's manifest");
+		}
+	}
+	*ret = g_steal_pointer(&owners);
+	return true;
+}
+
+/* ---- things ---- */
+
+/* Keys that stay although they are empty: others expect them. */
+static const char *const standing[] = {
+	"Microsoft", "Windows", "CurrentVersion", "Policies", "Classes", "CLSID", "Run", "RunOnce", "Uninstall",
+	"Services", "EventLog", "Application", "System", "Security", "Control", "Wow6432Node", "Parameters",
+};
+
+static bool is_standing(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(standing); i++)
+		if (ib_name_equal(standing[i], name))
+			return true;
+	return false;
+}
+
+/* Keys above that nothing is left in and nobody owns. */
+static bool climb_keys(struct ib_store *s, const struct ib_effect *e, GHashTable *owners, struct ib_error **err)
+{
+	g_autofree char *path = up(e->path);
+
+	if (e->kind == EFFECT_VALUE) {
+		g_free(path);
+		path = g_strdup(e->path);
+	}
+	while (path) {
+		g_autofree char *id = ib_svc_effect_id(EFFECT_KEY, e->hive, path, NULL);
+		struct ib_key *key = ib_key_find(ib_hive_root(s->hives[e->hive]), path);
+		if (key && (ib_key_count(key) || ib_key_value_count(key) || is_standing(ib_key_name(key)) ||
+			    g_hash_table_contains(owners, id) || !ib_key_parent(key) || !ib_key_parent(ib_key_parent(key))))
+			return true;
+		if (key && !ib_key_remove(s->hives[e->hive], key, err))
+			return false;
+		char *next = up(path);
+		g_free(path);
+		path = next;
+	}
+	return true;
+}
+
+static bool climb_folders(struct ib_store *s, const struct ib_effect *e, GHashTable *owners, struct ib_error **err)
+{
+	g_autofree char *path = up(e->path);
+
+	while (path && strchr(path, '\\')) {
+		g_autofree char *id = ib_svc_effect_id(EFFECT_DIRECTORY, 0, path, NULL);
+		struct ib_node *n = ib_image_find(s->image, path);
+		if (n && (ib_node_first(n) || g_hash_table_contains(owners, id)))
+			return true;
+		if (n && !ib_image_remove(s->image, n, err))
+			return false;
+		char *next = up(path);
+		g_free(path);
+		path = next;
+	}
+	return true;
+}
+
+static bool remove_whole_key(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
+{
+	struct ib_hive *hive;
+
+	if (!ib_store_hive(s, e->hive, &hive, err))
+		return false;
+	struct ib_key *key = ib_key_find(ib_hive_root(hive), e->path);
+	*ret_removed = key != NULL;
+	return !key || ib_key_remove(hive, key, err);
+}
+
+static void count(const struct ib_effect *e, struct ib_removal_summary *sum)
+{
+	sum->files += e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+	sum->services += e->kind == EFFECT_SERVICE;
+	sum->tasks += e->kind == EFFECT_TASK;
+	sum->values += e->kind == EFFECT_VALUE || e->kind == EFFECT_FIREWALL || e->kind == EFFECT_SVCHOST;
+	sum->keys += e->kind == EFFECT_KEY || e->kind == EFFECT_PUBLISHER || e->kind == EFFECT_CHANNEL;
+	g_ptr_array_add(sum->lines, ib_svc_effect_text(e));
+}
+
+static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTable *owners,
+			  struct ib_removal_summary *sum, struct ib_error **err)
+{
+	bool removed = false;
+	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
+	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+
+	if (!e->whole && g_hash_table_contains(owners, e->id))
+		return true; /* shared with a component that stays */
+	if (e->whole && e->kind == EFFECT_KEY ? !remove_whole_key(s, e, &removed, err)
+					      : !ib_svc_effect_remove(s, e, &removed, err))
+		return false;
+	if (!removed)
+		return true;
+	count(e, sum);
+	return (!reg || climb_keys(s, e, owners, err)) && (!file || climb_folders(s, e, owners, err));
+}
+
+/* Values before keys, files before folders: the last listed first, and folders and keys once more at the end. */
+static bool remove_effects(struct ib_store *s, const struct ib_removal_match *m, GHashTable *owners,
+			   struct ib_removal_summary *sum, struct ib_error **err)
+{
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (guint i = m->effects->len; i-- > 0;) {
+			const struct ib_effect *e = m->effects->pdata[i];
+			bool container = e->kind == EFFECT_KEY || e->kind == EFFECT_DIRECTORY;
+			if (container != (pass == 1))
+				continue;
+			if (!remove_effect(s, e, owners, sum, err)) {
+				g_autofree char *text = ib_svc_effect_text(e);
+				return ib_while(err, "removing the %s", text);
+			}
+		}
+	return true;
+}
+
+/* ---- the store ---- */
+
+static bool drop_references(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
+{
+	static const char *const prefixes[] = { "p!", "s!", "i!" };
+	struct ib_hive *h;
+
+	if (!ib_store_hive(s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	struct ib_key *dir = ib_key_find(ib_hive_root(h), PATH_DEPLOYMENTS);
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++) {
+		struct ib_key *key = ib_key_child(dir, i);
+		for (size_t k = 0; k < G_N_ELEMENTS(prefixes); k++) {
+			g_autoptr(GPtrArray) refs = ib_svc_deployment_refs(key, prefixes[k]);
+			for (guint n = 0; n < refs->len; n++)
+				for (guint p = 0; p < m->packages->len; p++) {
+					size_t len = strlen(m->packages->pdata[p]);
+					const char *ref = refs->pdata[n];
+					if (!g_ascii_strncasecmp(ref, m->packages->pdata[p], len) && ref[len] == '.')
+						ib_svc_ref_drop(h, key, prefixes[k], ref);
+				}
+		}
+	}
+	return true;
+}
+
+/* c! links of a deployment that goes; a catalog without any left goes too. */
+static bool drop_catalog_links(struct ib_store *s, struct ib_hive *h, const char *deployment, struct ib_error **err)
+{
+	struct ib_key *dir = ib_key_find(ib_hive_root(h), PATH_CATALOGS);
+	g_autofree char *link = g_strconcat("c!", deployment, NULL);
+	bool removed;
+
+	for (size_t i = dir ? ib_key_count(dir) : 0; i-- > 0;) {
+		struct ib_key *key = ib_key_child(dir, i);
+		if (!ib_key_unset(h, key, link) || ib_key_value_count(key))
+			continue;
+		g_autofree char *file = g_strdup_printf(DIR_CATALOGS "\\%s.cat", ib_key_name(key));
+		if (!ib_key_remove(h, key, err) || !ib_svc_remove_path(s, file, &removed, err))
+			return false;
+	}
+	return true;
+}
+
+static bool drop_deployments(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
+{
+	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
+	struct ib_key *components = ib_key_find(ib_hive_root(h), PATH_COMPONENTS);
+
+	for (guint i = 0; i < m->deployments->len; i++) {
+		const char *name = m->deployments->pdata[i];
+		struct ib_key *key = ib_svc_deployment_key(h, name);
+		g_autofree char *link = g_strconcat("c!", name, NULL);
+		if ((key && !ib_key_remove(h, key, err)) || !drop_catalog_links(s, h, name, err))
+			return false;
+		for (size_t k = 0; components && k < ib_key_count(components); k++)
+			ib_key_unset(h, ib_key_child(components, k), link);
+	}
+	return true;
+}
+
+static bool drop_component(struct ib_store *s, struct ib_component *c, struct ib_error **err)
+{
+	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
+	g_autofree char *folder = g_strdup_printf(DIR_WINSXS "\\%s", c->keyform);
+	g_autofree char *manifest = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->keyform);
+	struct ib_key *key = ib_svc_component_key(h, c->keyform);
+	struct ib_model *model;
+	bool removed;
+
+	if (!ib_svc_remove_path(s, folder, &removed, err) || !ib_svc_remove_path(s, manifest, &removed, err) ||
+	    (key && !ib_key_remove(h, key, err)) || !ib_svc_model(s, &model, err))
+		return false;
+	ib_svc_model_drop(model, c);
+	return true;
+}
+
+static bool drop_store(struct ib_store *s, struct ib_removal_match *m, struct ib_removal_summary *sum,
+		       struct ib_error **err)
+{
+	for (guint i = 0; i < m->components->len; i++) {
+		const struct ib_component *c = m->components->pdata[i];
+		g_ptr_array_add(sum->lines, g_strdup_printf("component %s", c->keyform));
+	}
+	sum->components = m->components->len;
+	if (!drop_deployments(s, m, err))
+		return false;
+	while (m->components->len) {
+		struct ib_component *c = m->components->pdata[m->components->len - 1];
+		g_ptr_array_set_size(m->components, (gint)m->components->len - 1);
+		if (!drop_component(s, c, err))
+			return false;
+	}
+	for (guint i = 0; i < m->packages->len; i++) {
+		g_ptr_array_add(sum->lines, g_strdup_printf("package %s", (const char *)m->packages->pdata[i]));
+		if (!ib_svc_package_remove(s, m->packages->pdata[i], err))
+			return false;
+	}
+	sum->packages = m->packages->len;
+	return ib_svc_drop_caches(s, err);
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool carry_out(struct ib_store *s, struct ib_removal_match *m, struct ib_removal_summary *sum,
+		      struct ib_error **err)
+{
+	g_autoptr(GHashTable) owners = NULL;
+	g_autoptr(GArray) winners = NULL;
+	struct ib_install_summary projected = { 0 };
+
+	return check_owners(s, m, &owners, err) && remove_effects(s, m, owners, sum, err) && drop_references(s, m, err) &&
+	       ib_svc_reconcile(s, m->components, m->component_set, &winners, err) &&
+	       ib_svc_project(s, winners, &projected, err) && drop_store(s, m, sum, err) && ib_svc_refresh(s, err);
+}
+
+bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_removal_summary *ret,
+		     struct ib_error **err)
+{
+	IB_CLEANUP(ib_svc_removal_match_clear) struct ib_removal_match m = { 0 };
+	struct ib_removal_summary sum = { .lines = g_ptr_array_new_with_free_func(g_free) };
+
+	if (!ib_svc_removal_match(s, r, &m, err) || !carry_out(s, &m, &sum, err)) {
+		ib_removal_summary_clear(&sum);
+		return ib_while(err, "removing '%s'", r->name);
+	}
+	if (!sum.lines->len) {
+		ib_removal_summary_clear(&sum);
+		ib_throw(err, IB_ERR_INPUT, "nothing in the image matches '%s'", r->name);
+		return ib_hint(err, "it may be removed already, or the image may be another edition");
+	}
+	g_ptr_array_sort(sum.lines, by_text);
+	if (ret)
+		*ret = sum;
+	else
+		ib_removal_summary_clear(&sum);
+	return true;
+}

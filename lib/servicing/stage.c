@@ -1,0 +1,251 @@
+/* The store's files: payload and manifests into WinSxS, catalogs, and the COMPONENTS keys that go with them. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+#include "digest/digest.h"
+
+GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder)
+{
+	struct ib_node *dir = ib_image_find(s->image, folder);
+	struct ib_node *first = dir ? ib_node_first(dir) : NULL;
+	GBytes *own = first ? ib_node_security(s->image, first) : NULL;
+
+	return own ? own : dir ? ib_node_security(s->image, dir) : NULL;
+}
+
+bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err)
+{
+	GBytes *bytes;
+
+	*ret = NULL;
+	if (!sddl || !*sddl)
+		return true;
+	*ret = g_hash_table_lookup(s->descriptors, sddl);
+	if (*ret)
+		return true;
+	if (!ib_sddl_parse(sddl, &bytes, err))
+		return ib_while(err, "reading the security descriptor '%s'", sddl);
+	g_hash_table_insert(s->descriptors, g_strdup(sddl), bytes);
+	*ret = bytes;
+	return true;
+}
+
+static char *parent_path(const char *path)
+{
+	const char *slash = strrchr(path, '\\');
+
+	return slash ? g_strndup(path, (gsize)(slash - path)) : g_strdup("");
+}
+
+/* Descriptor of the nearest folder that is there. */
+static GBytes *ancestor_security(struct ib_store *s, const char *path)
+{
+	g_autofree char *at = g_strdup(path);
+
+	while (*at) {
+		struct ib_node *n = ib_image_find(s->image, at);
+		if (n)
+			return ib_node_security(s->image, n);
+		char *up = parent_path(at);
+		g_free(at);
+		at = up;
+	}
+	return ib_node_security(s->image, ib_image_root(s->image));
+}
+
+static struct ib_node_meta meta_of(const struct ib_store *s, uint32_t attributes, GBytes *security)
+{
+	return (struct ib_node_meta){ .attributes = attributes, .creation_time = s->time, .access_time = s->time,
+				      .write_time = s->time, .security = security };
+}
+
+bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct ib_error **err)
+{
+	struct ib_node_meta meta = meta_of(s, IB_ATTR_DIRECTORY, security ? security : ancestor_security(s, path));
+
+	return !*path || ib_image_mkdir(s->image, path, &meta, NULL, err);
+}
+
+static bool put_blob(struct ib_store *s, const char *path, const uint8_t *hash, uint32_t attributes, GBytes *security,
+		     struct ib_error **err)
+{
+	g_autofree char *folder = parent_path(path);
+	struct ib_node_meta meta;
+
+	if (!ib_image_find(s->image, folder) && !ib_svc_mkdir(s, folder, NULL, err))
+		return false;
+	meta = meta_of(s, attributes ? attributes : IB_ATTR_ARCHIVE,
+		       security ? security : ib_svc_sibling_security(s, folder));
+	return ib_image_put(s->image, path, hash, &meta, NULL, err);
+}
+
+bool ib_svc_put_bytes(struct ib_store *s, const char *path, GBytes *bytes, struct ib_error **err)
+{
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	size_t len;
+	const void *data = g_bytes_get_data(bytes, &len);
+
+	return (ib_wim_add_bytes(s->wim, data, len, hash, err) && put_blob(s, path, hash, 0, NULL, err)) ||
+	       ib_while(err, "writing '%s'", path);
+}
+
+bool ib_svc_remove_path(struct ib_store *s, const char *path, bool *ret_removed, struct ib_error **err)
+{
+	struct ib_node *node = *path ? ib_image_find(s->image, path) : NULL;
+
+	*ret_removed = node != NULL;
+	return !node || ib_image_remove(s->image, node, err);
+}
+
+bool ib_svc_remove_empty(struct ib_store *s, const char *folder, const char *stop, struct ib_error **err)
+{
+	g_autofree char *at = g_strdup(folder);
+
+	while (*at && !ib_name_equal(at, stop)) {
+		struct ib_node *n = ib_image_find(s->image, at);
+		if (n && (!ib_node_is_dir(n) || ib_node_first(n)))
+			return true;
+		if (n && !ib_image_remove(s->image, n, err))
+			return false;
+		char *up = parent_path(at);
+		g_free(at);
+		at = up;
+	}
+	return true;
+}
+
+/* ---- payload ---- */
+
+struct staging {
+	struct ib_store *s;
+	const struct ib_plan_install *plan;
+	uint64_t bytes;
+};
+
+static bool stage_file(const struct ib_manifest *manifest, const struct ib_file *file, uint64_t size,
+		       struct ib_stream *stream, void *data, struct ib_error **err)
+{
+	struct staging *st = data;
+	g_autofree char *folded = ib_name_fold(manifest->keyform);
+	const struct ib_plan_component *c = g_hash_table_lookup(st->plan->by_keyform, folded);
+	g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", manifest->keyform, file->name);
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	GBytes *security;
+
+	if (!c || c->stored)
+		return true; /* of a part that does not apply, or there already */
+	if (!stream) {
+		ib_throw(err, IB_ERR_INPUT, "the package lacks the file '%s' of '%s'", file->name, manifest->keyform);
+		return ib_hint(err, "the package is incomplete (DISM calls this 0x800f081f)");
+	}
+	if (!ib_svc_descriptor(st->s, file->sddl, &security, err) ||
+	    !ib_wim_add_blob(st->s->wim, stream, hash, &size, err))
+		return false;
+	st->bytes += size;
+	return put_blob(st->s, path, hash, file->attributes, security, err);
+}
+
+/* Folders first, so that they carry the descriptor of their siblings and not of a file. */
+static bool stage_folders(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)
+{
+	GBytes *security = ib_svc_sibling_security(s, DIR_WINSXS);
+
+	for (guint i = 0; i < plan->components->len; i++) {
+		const struct ib_plan_component *c = plan->components->pdata[i];
+		g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s", c->manifest->keyform);
+		if (!c->stored && c->manifest->files->len && !ib_svc_mkdir(s, path, security, err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- manifests, keys, catalogs ---- */
+
+static bool stage_component(struct ib_store *s, struct ib_hive *h, const struct ib_plan_component *c,
+			    struct ib_error **err)
+{
+	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->manifest->keyform);
+
+	if (!c->stored && (!ib_svc_put_bytes(s, path, c->manifest->stored, err) ||
+			   !ib_svc_component_make(h, c->manifest, c->manifest->files->len > 0, err)))
+		return false;
+	for (guint i = 0; i < c->deployments->len; i++)
+		if (!ib_svc_component_link(h, c->manifest->keyform, c->deployments->pdata[i], err))
+			return false;
+	return true;
+}
+
+static char *thumbprint_of(const struct ib_mum *mum)
+{
+	uint8_t hash[IB_SHA256_SIZE];
+	size_t len;
+
+	if (!mum->catalog)
+		return NULL;
+	const void *data = g_bytes_get_data(mum->catalog, &len);
+	ib_digest_bytes(IB_DIGEST_SHA256, data, len, hash);
+	return ib_hex(hash, sizeof(hash));
+}
+
+static bool stage_deployment(struct ib_store *s, struct ib_hive *h, const struct ib_plan_deployment *d,
+			     struct ib_error **err)
+{
+	g_autofree char *thumbprint = thumbprint_of(d->package->mum);
+	const char *id = d->package->mum->package_id;
+	struct ib_key *key = ib_svc_deployment_key(h, d->short_form);
+
+	/* A deployment that is there already keeps the catalog that signed it. */
+	if (!key && (!ib_svc_deployment_make(h, d->manifest, thumbprint, &key, err) ||
+		     (thumbprint && !ib_svc_catalog_link(h, thumbprint, d->short_form, err))))
+		return false;
+	return ib_svc_ref_set(h, key, "p!", id, d->update, err) && ib_svc_ref_set(h, key, "s!", id, d->update, err) &&
+	       (!d->install || ib_svc_ref_set(h, key, "i!", id, d->update, err));
+}
+
+static bool stage_catalog(struct ib_store *s, const struct ib_mum *mum, struct ib_error **err)
+{
+	g_autofree char *mum_path = g_strdup_printf(DIR_PACKAGES "\\%s.mum", mum->package_id);
+	g_autofree char *thumbprint = thumbprint_of(mum);
+
+	if (!ib_svc_put_bytes(s, mum_path, mum->bytes, err))
+		return false;
+	if (!thumbprint)
+		return true;
+	g_autofree char *beside = g_strdup_printf(DIR_PACKAGES "\\%s.cat", mum->package_id);
+	g_autofree char *store = g_strdup_printf(DIR_CATALOGS "\\%s.cat", thumbprint);
+	g_autofree char *root = g_strdup_printf(DIR_CATROOT "\\%s.cat", mum->package_id);
+	return ib_svc_put_bytes(s, beside, mum->catalog, err) &&
+	       (ib_image_find(s->image, store) || ib_svc_put_bytes(s, store, mum->catalog, err)) &&
+	       ib_svc_put_bytes(s, root, mum->catalog, err);
+}
+
+static bool stage_all(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)
+{
+	struct ib_hive *h;
+
+	if (!ib_store_hive(s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	for (guint i = 0; i < plan->packages->len; i++)
+		if (!stage_catalog(s, ((const struct ib_plan_package *)plan->packages->pdata[i])->mum, err))
+			return false;
+	for (guint i = 0; i < plan->deployments->len; i++)
+		if (!stage_deployment(s, h, plan->deployments->pdata[i], err))
+			return false;
+	for (guint i = 0; i < plan->components->len; i++)
+		if (!stage_component(s, h, plan->components->pdata[i], err))
+			return false;
+	return true;
+}
+
+bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan, uint64_t *ret_bytes,
+		  struct ib_progress *progress, struct ib_error **err)
+{
+	struct staging st = { .s = s, .plan = plan };
+
+	if (!stage_folders(s, plan, err) || !ib_package_each_payload(p, stage_file, &st, progress, err) ||
+	    !stage_all(s, plan, err))
+		return false;
+	*ret_bytes = st.bytes;
+	return true;
+}

@@ -1,0 +1,317 @@
+/* Traces: the names a component goes by, gathered from the image itself; and the search for what is left of them. */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+/* Shorter names occur by chance. */
+#define TRACE_MIN 5
+/* A residue report is for people. */
+#define RESIDUE_MAX 500
+
+/* Words that say nothing about a component by themselves. */
+static const char *const generic[] = {
+	"microsoft", "windows", "service", "services", "update", "updates", "agent", "client", "server", "driver",
+	"drivers", "system", "system32", "package", "component", "config", "default", "common", "library", "setup",
+	"install", "program", "programs", "programdata", "control", "manager", "application", "resources", "check",
+	"policy", "policies", "network", "security", "winsxs", "syswow64", "logs", "readme", "license", "module",
+	"helper", "shell", "desktop", "settings", "uninstall", "tasks", "public", "users", "startup", "amd64", "wow64",
+	"explorer", "software", "kernel", "en-us", "zh-cn", "localsystem", "program files", "program files (x86)",
+};
+
+/* ---- gathering ---- */
+
+/* Candidates, folded -> as written. */
+static void add_name(GHashTable *out, const char *name)
+{
+	g_autofree char *text = g_strstrip(g_strdup(name ? name : ""));
+	g_autofree char *folded = NULL;
+
+	if (g_utf8_strlen(text, -1) < TRACE_MIN || strpbrk(text, "\\/$%@*"))
+		return;
+	folded = g_utf8_strdown(text, -1);
+	for (size_t i = 0; i < G_N_ELEMENTS(generic); i++)
+		if (!strcmp(generic[i], folded))
+			return;
+	if (!g_hash_table_contains(out, folded))
+		g_hash_table_insert(out, g_steal_pointer(&folded), g_steal_pointer(&text));
+}
+
+/* A path's last name without its extension, and the name of its folder. */
+static void add_path(GHashTable *out, const char *path, bool is_folder)
+{
+	g_auto(GStrv) parts = g_strsplit(path, "\\", -1);
+	guint n = g_strv_length(parts);
+	char *dot = n ? strrchr(parts[n - 1], '.') : NULL;
+
+	if (n && is_folder)
+		add_name(out, parts[n - 1]);
+	if (!n || is_folder)
+		return;
+	if (dot && dot != parts[n - 1])
+		*dot = '\0';
+	add_name(out, parts[n - 1]);
+	if (n > 2)
+		add_name(out, parts[n - 2]);
+}
+
+/* "{8-4-4-4-12}" anywhere in a text. */
+static void add_guids(GHashTable *out, const char *text)
+{
+	static const char shape[] = "{xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}";
+
+	for (const char *p = text ? strchr(text, '{') : NULL; p; p = strchr(p + 1, '{')) {
+		size_t i = 0;
+		while (shape[i] && (shape[i] == 'x' ? g_ascii_isxdigit(p[i]) : p[i] == shape[i]))
+			i++;
+		g_autofree char *guid = shape[i] ? NULL : g_strndup(p, i);
+		if (guid)
+			add_name(out, guid);
+	}
+}
+
+/* GUIDs the scheduler gave to a task. */
+static void add_task(struct ib_store *s, GHashTable *out, const char *path)
+{
+	struct ib_hive *h = s->hives[IB_HIVE_SOFTWARE];
+	g_autofree char *tree = g_strconcat(PATH_NT "\\Schedule\\TaskCache\\Tree\\", path, NULL);
+	struct ib_key *key = h ? ib_key_find(ib_hive_root(h), tree) : NULL;
+	const struct ib_value *id = key ? ib_key_value(key, "Id") : NULL;
+	g_autofree char *guid = id ? ib_value_text(id) : NULL;
+
+	if (guid)
+		add_guids(out, guid);
+	add_path(out, path, false);
+}
+
+static void add_effect(struct ib_store *s, GHashTable *out, const struct ib_effect *e)
+{
+	switch (e->kind) {
+	case EFFECT_FILE:
+		add_path(out, e->path, false);
+		return;
+	case EFFECT_DIRECTORY:
+		add_path(out, e->path, true);
+		return;
+	case EFFECT_KEY:
+	case EFFECT_VALUE:
+		add_guids(out, e->path);
+		add_guids(out, e->source && e->kind == EFFECT_VALUE ? ((const struct ib_registry_value *)e->source)->value : NULL);
+		return;
+	case EFFECT_TASK:
+		add_task(s, out, e->path);
+		return;
+	default:
+		add_name(out, e->name);
+	}
+}
+
+static bool gather(struct ib_store *s, const struct ib_removal_match *m, GHashTable *out, struct ib_error **err)
+{
+	for (guint i = 0; i < m->packages->len; i++) {
+		g_auto(GStrv) parts = g_strsplit(m->packages->pdata[i], "~", 2);
+		add_name(out, parts[0]);
+	}
+	for (guint i = 0; i < m->components->len; i++) {
+		struct ib_component *c = m->components->pdata[i];
+		g_autoptr(GPtrArray) effects = NULL;
+		const struct ib_manifest *manifest;
+		add_name(out, c->id.name);
+		if (!ib_svc_manifest(s, c, &manifest, err) || (manifest && !ib_svc_effects(s, manifest, &effects, err)))
+			return false;
+		for (guint k = 0; effects && k < effects->len; k++)
+			add_effect(s, out, effects->pdata[k]);
+		for (guint k = 0; manifest && k < manifest->services->len; k++)
+			add_name(out, ((const struct ib_service *)manifest->services->pdata[k])->display_name);
+	}
+	return true;
+}
+
+/* ---- what also belongs to others ---- */
+
+/* One name of somebody else: candidates inside it tell nothing. */
+static void strike(GHashTable *candidates, const char *name)
+{
+	g_autofree char *folded = g_utf8_strdown(name, -1);
+	GHashTableIter it;
+	gpointer key;
+
+	g_hash_table_iter_init(&it, candidates);
+	while (g_hash_table_iter_next(&it, &key, NULL))
+		if (strstr(folded, key))
+			g_hash_table_iter_remove(&it);
+}
+
+/* Paths (folded) of files and folders that belong to the component. */
+static GHashTable *own_paths(const struct ib_removal_match *m)
+{
+	GHashTable *own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < m->effects->len; i++) {
+		const struct ib_effect *e = m->effects->pdata[i];
+		bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+		g_autofree char *path = file ? g_strdup(e->path)
+					     : e->kind == EFFECT_TASK ? g_strconcat(DIR_TASKS "\\", e->path, NULL) : NULL;
+		/* The folders above it count as its own; common ones have generic names. */
+		for (char *slash; path && (slash = strrchr(path, '\\')); *slash = '\0')
+			g_hash_table_add(own, ib_name_fold(path));
+	}
+	for (guint i = 0; i < m->components->len; i++) {
+		const struct ib_component *c = m->components->pdata[i];
+		g_autofree char *folder = g_strdup_printf(DIR_WINSXS "\\%s", c->keyform);
+		g_autofree char *manifest = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->keyform);
+		g_hash_table_add(own, ib_name_fold(folder));
+		g_hash_table_add(own, ib_name_fold(manifest));
+	}
+	for (guint i = 0; i < m->packages->len; i++) {
+		static const char *const forms[] = { DIR_PACKAGES "\\%s.mum", DIR_PACKAGES "\\%s.cat", DIR_CATROOT "\\%s.cat" };
+		for (size_t k = 0; k < G_N_ELEMENTS(forms); k++) {
+			g_auto(GStrv) halves = g_strsplit(forms[k], "%s", 2);
+			g_autofree char *path = g_strconcat(halves[0], m->packages->pdata[i], halves[1], NULL);
+			g_hash_table_add(own, ib_name_fold(path));
+		}
+	}
+	return own;
+}
+
+/* Called for each node; below: also look at its children. */
+typedef void (*node_fn)(struct ib_node *node, const char *path, bool *below, void *data);
+
+static void walk(struct ib_node *dir, const char *path, unsigned depth, node_fn fn, void *data)
+{
+	/* lib/wim bounds the depth of trees at 512. */
+	for (struct ib_node *n = ib_node_first(dir); n && depth < 512; n = ib_node_next(n)) {
+		g_autofree char *full = *path ? g_strdup_printf("%s\\%s", path, ib_node_name(n)) : g_strdup(ib_node_name(n));
+		bool below = ib_node_is_dir(n);
+		fn(n, full, &below, data);
+		if (below)
+			walk(n, full, depth + 1, fn, data);
+	}
+}
+
+struct strike_walk {
+	GHashTable *candidates, *own;
+};
+
+static void strike_node(struct ib_node *node, const char *path, bool *below, void *data)
+{
+	struct strike_walk *w = data;
+	g_autofree char *folded = ib_name_fold(path);
+
+	if (!g_hash_table_contains(w->own, folded))
+		strike(w->candidates, ib_node_name(node));
+	else if (!g_ascii_strncasecmp(path, DIR_WINSXS "\\", strlen(DIR_WINSXS) + 1))
+		*below = false; /* the component's own folder of the store */
+}
+
+static bool goes(const struct ib_removal_match *m, const char *package_id)
+{
+	for (guint i = 0; i < m->packages->len; i++)
+		if (ib_name_equal(m->packages->pdata[i], package_id))
+			return true;
+	return false;
+}
+
+static bool strike_others(struct ib_store *s, const struct ib_removal_match *m, GHashTable *candidates,
+			  struct ib_error **err)
+{
+	g_autoptr(GHashTable) own = own_paths(m);
+	struct strike_walk w = { candidates, own };
+	struct ib_model *model;
+	const GPtrArray *packages;
+
+	if (!ib_svc_model(s, &model, err) || !ib_store_packages(s, &packages, err))
+		return false;
+	for (guint i = 0; i < model->families->len; i++) {
+		const struct ib_family *f = model->families->pdata[i];
+		const struct ib_component *c = f->components->len ? f->components->pdata[0] : NULL;
+		if (c && !g_hash_table_contains(m->component_set, c))
+			strike(candidates, c->id.name);
+	}
+	for (guint i = 0; i < packages->len; i++) {
+		const struct ib_installed *p = packages->pdata[i];
+		if (!goes(m, p->package_id))
+			strike(candidates, p->package_id);
+	}
+	walk(ib_image_root(s->image), "", 0, strike_node, &w);
+	return true;
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret, struct ib_error **err)
+{
+	IB_CLEANUP(ib_svc_removal_match_clear) struct ib_removal_match m = { 0 };
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	struct ib_removal only = { .name = r->name, .packages = r->packages, .components = r->components };
+	GHashTableIter it;
+	gpointer value;
+
+	/* The image's own view: what the manifest of the removal lists by hand is not asked. */
+	if (!ib_svc_removal_match(s, &only, &m, err) || !gather(s, &m, names, err) || !strike_others(s, &m, names, err))
+		return ib_while(err, "gathering the names of '%s'", r->name);
+	g_autoptr(GPtrArray) out = g_ptr_array_new();
+	g_hash_table_iter_init(&it, names);
+	while (g_hash_table_iter_next(&it, NULL, &value))
+		g_ptr_array_add(out, g_strdup(value));
+	g_ptr_array_sort(out, by_text);
+	g_ptr_array_add(out, NULL);
+	*ret = (char **)g_ptr_array_free(g_steal_pointer(&out), FALSE);
+	return true;
+}
+
+/* ---- residue ---- */
+
+struct residue {
+	GPtrArray *folded; /* needles, lower case */
+	const char *hive;
+	GPtrArray *out;
+};
+
+static void residue_node(struct ib_node *node, const char *path, bool *below, void *data)
+{
+	struct residue *w = data;
+	g_autofree char *name = g_utf8_strdown(ib_node_name(node), -1);
+
+	for (guint i = 0; i < w->folded->len && w->out->len < RESIDUE_MAX; i++)
+		if (strstr(name, w->folded->pdata[i])) {
+			g_ptr_array_add(w->out, g_strdup_printf("%s %s", *below ? "folder" : "file", path));
+			return;
+		}
+}
+
+static bool residue_hit(struct ib_key *key, const struct ib_value *value, const char *needle, void *data)
+{
+	struct residue *w = data;
+	g_autofree char *path = ib_key_path(key);
+
+	if (value)
+		g_ptr_array_add(w->out, g_strdup_printf("value %s\\%s!%s holds '%s'", w->hive, path, ib_value_name(value), needle));
+	else
+		g_ptr_array_add(w->out, g_strdup_printf("key %s\\%s", w->hive, path));
+	return w->out->len < RESIDUE_MAX;
+}
+
+bool ib_store_residue(struct ib_store *s, char *const *traces, GPtrArray **ret, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) folded = g_ptr_array_new_with_free_func(g_free);
+	struct residue w = { .folded = folded, .out = out };
+
+	for (char *const *p = traces; *p; p++)
+		g_ptr_array_add(folded, g_utf8_strdown(*p, -1));
+	walk(ib_image_root(s->image), "", 0, residue_node, &w);
+	for (unsigned id = 0; folded->len && id < IB_HIVE_COUNT; id++) {
+		struct ib_hive *hive;
+		if (!ib_svc_hive_present(s, (enum ib_hive_id)id))
+			continue;
+		if (!ib_store_hive(s, (enum ib_hive_id)id, &hive, err))
+			return false;
+		w.hive = ib_svc_hive_name((enum ib_hive_id)id);
+		ib_hive_search(hive, (const char *const *)traces, residue_hit, &w);
+	}
+	*ret = g_steal_pointer(&out);
+	return true;
+}

@@ -1,0 +1,441 @@
+/* Our own ScanHealth: does the store say the same in all its places, and does the live system match it? */
+#include "servicing/internal.h"
+
+#include <string.h>
+
+#include "digest/digest.h"
+#include "trust/trust.h"
+
+/* A payload file; the largest of Windows 10 has 150 MB. */
+#define PAYLOAD_LIMIT (1024u << 20)
+
+static void finding_free(void *p)
+{
+	struct ib_finding *f = p;
+
+	g_free(f->subject);
+	g_free(f->text);
+	g_free(f);
+}
+
+void ib_verify_result_clear(struct ib_verify_result *r)
+{
+	g_clear_pointer(&r->findings, g_ptr_array_unref);
+}
+
+/* What verifying works with. */
+struct check {
+	struct ib_store *s;
+	struct ib_hive *components;
+	struct ib_model *model;
+	const struct ib_anchors *anchors;
+	bool hash_all;
+	struct ib_verify_result *r;
+	struct ib_progress *progress;
+	GHashTable *hashed; /* hex SHA-1 + SHA-256 of blobs found good */
+};
+
+static void IB_PRINTF(4, 5) found(struct check *c, const char *id, const char *subject, const char *fmt, ...)
+{
+	struct ib_finding *f = g_new0(struct ib_finding, 1);
+	va_list ap;
+
+	va_start(ap, fmt);
+	f->text = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	f->id = id;
+	f->subject = g_strdup(subject);
+	g_ptr_array_add(c->r->findings, f);
+}
+
+/* A blob that cannot be read is a finding; only the system's own trouble is an error. */
+static bool unreadable(struct check *c, const char *id, const char *subject, struct ib_error **why, struct ib_error **err)
+{
+	enum ib_code code = ib_error_code(*why);
+
+	if (code != IB_ERR_INPUT && code != IB_ERR_VERIFY) {
+		*err = g_steal_pointer(why);
+		return false;
+	}
+	found(c, id, subject, "%s", ib_error_cause(*why));
+	return true;
+}
+
+/* ---- manifests and component keys ---- */
+
+static void check_sha(struct check *c, const struct ib_component *comp, struct ib_key *key, const struct ib_manifest *m)
+{
+	const struct ib_value *v = ib_key_value(key, "S256H");
+	size_t len = 0;
+	const uint8_t *data = v ? ib_value_data(v, &len) : NULL;
+
+	if (!data)
+		found(c, "manifest-hash-missing", comp->keyform, "its component key holds no S256H");
+	else if (len != sizeof(m->sha256) || memcmp(data, m->sha256, len))
+		found(c, "manifest-hash", comp->keyform, "its manifest's SHA-256 is not the one of its component key");
+}
+
+static void check_links(struct check *c, const struct ib_component *comp, struct ib_key *key)
+{
+	g_autoptr(GPtrArray) deployments = ib_svc_component_deployments(key);
+
+	if (!deployments->len)
+		found(c, "component-unpinned", comp->keyform, "no deployment refers to it");
+	for (guint i = 0; i < deployments->len; i++)
+		if (!ib_svc_deployment_key(c->components, deployments->pdata[i]))
+			found(c, "deployment-missing", comp->keyform, "its deployment '%s' is not in the store",
+			      (const char *)deployments->pdata[i]);
+}
+
+/* Payload that the key promises must lie in the store's folder. */
+static void check_payload(struct check *c, const struct ib_component *comp, struct ib_key *key, const struct ib_manifest *m)
+{
+	const struct ib_value *v = ib_key_value(key, "CF");
+	uint64_t flags = 0;
+
+	if (!v || !ib_value_number(v, &flags) || !(flags & CF_FILES_PRESENT))
+		return;
+	for (guint i = 0; i < m->files->len; i++) {
+		const struct ib_file *f = m->files->pdata[i];
+		g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", comp->keyform, f->name);
+		if (!ib_image_find(c->s->image, path))
+			found(c, "payload-missing", comp->keyform, "the store lacks its file '%s'", f->name);
+	}
+}
+
+static bool check_component(struct check *c, struct ib_component *comp, struct ib_error **err)
+{
+	struct ib_key *key = ib_svc_component_key(c->components, comp->keyform);
+	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", comp->keyform);
+	ib_auto_error why = NULL;
+	struct ib_manifest *m = NULL;
+
+	c->r->components++;
+	if (key)
+		check_links(c, comp, key);
+	if (!ib_image_find(c->s->image, path)) {
+		found(c, "manifest-missing", comp->keyform, "the store has no manifest of this component");
+		return true;
+	}
+	c->r->manifests++;
+	if (!ib_svc_manifest_read(c->s, comp, &m, &why))
+		return unreadable(c, "manifest-unreadable", comp->keyform, &why, err);
+	if (m && key) {
+		check_sha(c, comp, key, m);
+		check_payload(c, comp, key, m);
+	}
+	ib_manifest_free(m);
+	return true;
+}
+
+static bool check_components(struct check *c, struct ib_error **err)
+{
+	for (guint i = 0; i < c->model->families->len; i++) {
+		const struct ib_family *f = c->model->families->pdata[i];
+		for (guint k = 0; k < f->components->len; k++)
+			if (!check_component(c, f->components->pdata[k], err))
+				return false;
+	}
+	struct ib_node *dir = ib_image_find(c->s->image, DIR_MANIFESTS);
+	for (struct ib_node *n = dir ? ib_node_first(dir) : NULL; n; n = ib_node_next(n)) {
+		const char *name = ib_node_name(n);
+		size_t len = strlen(name);
+		bool is_manifest = len > 9 && !g_ascii_strcasecmp(name + len - 9, ".manifest");
+		g_autofree char *stem = is_manifest ? g_strndup(name, len - 9) : NULL;
+		if (stem && !ib_svc_component_key(c->components, stem))
+			found(c, "component-missing", stem, "its manifest is there, its component key is not");
+	}
+	return true;
+}
+
+/* ---- winners and projection ---- */
+
+static void check_winner_key(struct check *c, struct ib_key *family)
+{
+	for (size_t i = 0; i < ib_key_count(family); i++) {
+		struct ib_key *line = ib_key_child(family, i);
+		const struct ib_value *v = ib_key_value(line, "");
+		g_autofree char *version = v ? ib_value_text(v) : NULL;
+		struct ib_family *f = g_hash_table_lookup(c->model->by_family, ib_key_name(family));
+		struct ib_version number;
+		bool known = false;
+		c->r->winners++;
+		if (!version || !ib_version_parse(version, &number)) {
+			found(c, "winner-malformed", ib_key_name(family), "'%s' names no version", ib_key_name(line));
+			continue;
+		}
+		for (guint k = 0; f && k < f->components->len; k++)
+			known |= !ib_version_compare(&((struct ib_component *)f->components->pdata[k])->id.number, &number);
+		struct ib_component *top = f ? ib_svc_winner(f, &number) : NULL;
+		if (!known)
+			found(c, "winner-missing", ib_key_name(family), "its winner %s is not in the store", version);
+		else if (top && ib_version_compare(&top->id.number, &number))
+			found(c, "winner-not-highest", ib_key_name(family), "%s wins, but a higher version is installed", version);
+	}
+}
+
+/* SHA-256 of a blob against the manifest; each pair once. */
+static bool check_blob(struct check *c, const struct ib_file *f, const struct ib_node *node, const char *path,
+		       struct ib_error **err)
+{
+	static const uint8_t nothing[IB_WIM_HASH_SIZE];
+	const uint8_t *sha1 = ib_node_hash(node);
+	uint8_t sha256[IB_SHA256_SIZE];
+	g_autoptr(GBytes) bytes = NULL;
+	g_autofree char *a = ib_hex(sha1 ? sha1 : nothing, IB_WIM_HASH_SIZE);
+	g_autofree char *b = ib_hex(f->sha256, sizeof(f->sha256));
+	ib_auto_error why = NULL;
+
+	if (!f->has_sha256 || !g_hash_table_add(c->hashed, g_strconcat(a, b, NULL)))
+		return true;
+	if (!sha1)
+		bytes = g_bytes_new(NULL, 0);
+	else if (!ib_wim_read_blob(c->s->wim, sha1, PAYLOAD_LIMIT, &bytes, &why))
+		return unreadable(c, "blob-unreadable", path, &why, err);
+	size_t len;
+	const void *data = g_bytes_get_data(bytes, &len);
+	ib_digest_bytes(IB_DIGEST_SHA256, data, len, sha256);
+	c->r->blobs_hashed++;
+	if (memcmp(sha256, f->sha256, sizeof(sha256)))
+		found(c, "payload-hash", path, "its SHA-256 is not the one of its manifest");
+	return ib_progress_add(c->progress, len, err);
+}
+
+static bool same_blob(const struct ib_node *a, const struct ib_node *b)
+{
+	const uint8_t *x = ib_node_hash(a), *y = ib_node_hash(b);
+
+	return x && y ? !memcmp(x, y, IB_WIM_HASH_SIZE) : x == y;
+}
+
+static bool check_file(struct check *c, const struct ib_component *comp, const struct ib_effect *e, struct ib_error **err)
+{
+	const struct ib_file *f = e->source;
+	g_autofree char *store = g_strdup_printf(DIR_WINSXS "\\%s\\%s", comp->keyform, f->name);
+	struct ib_node *there = ib_image_find(c->s->image, e->path);
+	struct ib_node *node = ib_image_find(c->s->image, store);
+
+	c->r->projections++;
+	if (!there) {
+		found(c, "projection-missing", e->path, "'%s' puts a file there, which is missing", comp->keyform);
+		return true;
+	}
+	if (!node)
+		return true; /* reported as payload-missing where the key promises it */
+	if (!same_blob(there, node))
+		found(c, "projection-differs", e->path, "it is not the file of '%s'", comp->keyform);
+	return !c->hash_all || check_blob(c, f, there, e->path, err);
+}
+
+/* Services whose program must be there. */
+static void check_service(struct check *c, const struct ib_effect *e)
+{
+	g_autofree char *path = g_strdup_printf("ControlSet%03u\\Services\\%s", c->s->control_set, e->name);
+	struct ib_hive *system = c->s->hives[IB_HIVE_SYSTEM];
+	struct ib_key *key = ib_key_find(ib_hive_root(system), path);
+
+	if (!key)
+		found(c, "service-missing", e->name, "a winner installs it, the registry does not have it");
+}
+
+static bool check_effects(struct check *c, struct ib_component *comp, const struct ib_manifest *m, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) effects = NULL;
+	ib_auto_error why = NULL;
+
+	if (!ib_svc_effects(c->s, m, &effects, &why))
+		return unreadable(c, "manifest-unreadable", comp->keyform, &why, err);
+	for (guint i = 0; i < effects->len; i++) {
+		const struct ib_effect *e = effects->pdata[i];
+		if (e->kind == EFFECT_FILE && !check_file(c, comp, e, err))
+			return false;
+		if (e->kind == EFFECT_SERVICE)
+			check_service(c, e);
+	}
+	return true;
+}
+
+static bool check_winners(struct check *c, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) winners = ib_svc_winners(c->model);
+	struct ib_hive *software;
+
+	if (!ib_store_hive(c->s, IB_HIVE_SOFTWARE, &software, err))
+		return false;
+	struct ib_key *dir = ib_key_find(ib_hive_root(software), PATH_WINNERS);
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++)
+		check_winner_key(c, ib_key_child(dir, i));
+	for (guint i = 0; i < winners->len; i++) {
+		struct ib_component *comp = winners->pdata[i];
+		struct ib_manifest *m = NULL;
+		ib_auto_error why = NULL;
+		if (!ib_svc_manifest_read(c->s, comp, &m, &why)) {
+			if (!unreadable(c, "manifest-unreadable", comp->keyform, &why, err))
+				return false;
+			continue;
+		}
+		bool ok = !m || check_effects(c, comp, m, err);
+		ib_manifest_free(m);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* ---- packages and catalogs ---- */
+
+static bool file_exists(struct check *c, const char *folder, const char *name, const char *suffix)
+{
+	g_autofree char *path = g_strdup_printf("%s\\%s%s", folder, name, suffix);
+
+	return ib_image_find(c->s->image, path) != NULL;
+}
+
+static bool check_packages(struct check *c, struct ib_error **err)
+{
+	struct ib_hive *software;
+
+	if (!ib_store_hive(c->s, IB_HIVE_SOFTWARE, &software, err))
+		return false;
+	struct ib_key *dir = ib_key_find(ib_hive_root(software), PATH_CBS "\\Packages");
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++) {
+		const char *id = ib_key_name(ib_key_child(dir, i));
+		c->r->packages++;
+		if (!file_exists(c, DIR_PACKAGES, id, ".mum"))
+			found(c, "package-file-missing", id, "the registry has the package, its .mum is missing");
+		if (!file_exists(c, DIR_PACKAGES, id, ".cat"))
+			found(c, "package-catalog-missing", id, "the package has no catalog");
+	}
+	struct ib_node *files = ib_image_find(c->s->image, DIR_PACKAGES);
+	for (struct ib_node *n = files ? ib_node_first(files) : NULL; n; n = ib_node_next(n)) {
+		const char *name = ib_node_name(n);
+		size_t len = strlen(name);
+		g_autofree char *stem = len > 4 && !g_ascii_strcasecmp(name + len - 4, ".mum") ? g_strndup(name, len - 4) : NULL;
+		if (stem && !(dir && ib_key_find(dir, stem)))
+			found(c, "package-orphan", stem, "its .mum is there, the registry does not have the package");
+	}
+	return true;
+}
+
+static bool check_catalog(struct check *c, const char *thumbprint, struct ib_error **err)
+{
+	g_autofree char *path = g_strdup_printf(DIR_CATALOGS "\\%s.cat", thumbprint);
+	g_autoptr(GBytes) bytes = NULL;
+	ib_auto_error why = NULL;
+	uint8_t hash[IB_SHA256_SIZE];
+	size_t len;
+
+	c->r->catalogs++;
+	if (!ib_image_find(c->s->image, path)) {
+		found(c, "catalog-missing", thumbprint, "the store has no such catalog");
+		return true;
+	}
+	if (!ib_image_read(c->s->image, path, IB_CATALOG_MAX, &bytes, &why))
+		return unreadable(c, "catalog-unreadable", thumbprint, &why, err);
+	const void *data = g_bytes_get_data(bytes, &len);
+	ib_digest_bytes(IB_DIGEST_SHA256, data, len, hash);
+	g_autofree char *hex = ib_hex(hash, sizeof(hash));
+	if (g_ascii_strcasecmp(hex, thumbprint))
+		found(c, "catalog-hash", thumbprint, "its bytes have another SHA-256, %s", hex);
+	if (!c->anchors)
+		return true;
+	ib_auto_catalog catalog = NULL;
+	ib_auto_catalog_verdict verdict = { 0 };
+	if (!ib_catalog_parse(data, len, path, &catalog, &why) ||
+	    !ib_catalog_verify(catalog, c->anchors, &verdict, &why))
+		return unreadable(c, "catalog-untrusted", thumbprint, &why, err);
+	return true;
+}
+
+static bool check_catalogs(struct check *c, struct ib_error **err)
+{
+	struct ib_key *dir = ib_key_find(ib_hive_root(c->components), PATH_CATALOGS);
+	struct ib_key *deployments = ib_key_find(ib_hive_root(c->components), PATH_DEPLOYMENTS);
+
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++)
+		if (!check_catalog(c, ib_key_name(ib_key_child(dir, i)), err))
+			return false;
+	for (size_t i = 0; deployments && i < ib_key_count(deployments); i++) {
+		struct ib_key *d = ib_key_child(deployments, i);
+		const struct ib_value *v = ib_key_value(d, "CatalogThumbprint");
+		g_autofree char *thumbprint = v ? ib_value_text(v) : NULL;
+		if (!thumbprint)
+			found(c, "catalog-unknown", ib_key_name(d), "the deployment names no catalog");
+		else if (!dir || !ib_key_find(dir, thumbprint))
+			found(c, "catalog-missing", ib_key_name(d), "its catalog %s is not in the store", thumbprint);
+	}
+	return true;
+}
+
+/* ---- services and names ---- */
+
+static bool check_services(struct check *c, struct ib_error **err)
+{
+	g_autofree char *path = g_strdup_printf("ControlSet%03u\\Services", c->s->control_set);
+	struct ib_hive *system;
+
+	if (!ib_store_hive(c->s, IB_HIVE_SYSTEM, &system, err))
+		return false;
+	struct ib_key *dir = ib_key_find(ib_hive_root(system), path);
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++) {
+		struct ib_key *key = ib_key_child(dir, i);
+		const struct ib_value *v = ib_key_value(key, "ImagePath");
+		g_autofree char *command = v ? ib_value_text(v) : NULL;
+		g_autofree char *file = command ? ib_svc_command_path(c->s, command) : NULL;
+		c->r->services += ib_key_value(key, "Type") != NULL;
+		if (command && strstr(command, "$("))
+			found(c, "macro", ib_key_name(key), "the service's path '%s' holds a macro", command);
+		if (file && !ib_image_find(c->s->image, file))
+			found(c, "service-binary-missing", ib_key_name(key), "its program '%s' is not in the image", file);
+	}
+	return true;
+}
+
+static void check_names(struct check *c, struct ib_node *dir, unsigned depth)
+{
+	/* lib/wim bounds the depth of trees at 512. */
+	for (struct ib_node *n = ib_node_first(dir); n && depth < 512; n = ib_node_next(n)) {
+		if (strstr(ib_node_name(n), "$(")) {
+			g_autofree char *path = ib_node_path(n);
+			found(c, "macro", path, "a macro was taken for a name");
+		}
+		if (ib_node_is_dir(n))
+			check_names(c, n, depth + 1);
+	}
+}
+
+static int by_finding(gconstpointer a, gconstpointer b)
+{
+	const struct ib_finding *x = *(struct ib_finding *const *)a, *y = *(struct ib_finding *const *)b;
+	int d = strcmp(x->id, y->id);
+
+	d = d ? d : strcmp(x->subject, y->subject);
+	return d ? d : strcmp(x->text, y->text);
+}
+
+static bool check_all(struct check *c, struct ib_error **err)
+{
+	if (!ib_store_hive(c->s, IB_HIVE_COMPONENTS, &c->components, err) || !ib_svc_model(c->s, &c->model, err) ||
+	    !check_components(c, err) || !check_winners(c, err) || !check_packages(c, err) || !check_catalogs(c, err) ||
+	    !check_services(c, err))
+		return false;
+	check_names(c, ib_image_root(c->s->image), 0);
+	return true;
+}
+
+bool ib_store_verify(struct ib_store *s, const struct ib_anchors *anchors, bool hash_all, struct ib_verify_result *ret,
+		     struct ib_progress *progress, struct ib_error **err)
+{
+	g_autoptr(GHashTable) hashed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct ib_verify_result r = { .findings = g_ptr_array_new_with_free_func(finding_free) };
+	struct check c = { .s = s, .anchors = anchors, .hash_all = hash_all, .r = &r, .progress = progress,
+			   .hashed = hashed };
+
+	if (!check_all(&c, err)) {
+		ib_verify_result_clear(&r);
+		return ib_while(err, "verifying the component store of image %u", s->index);
+	}
+	g_ptr_array_sort(r.findings, by_finding);
+	*ret = r;
+	return true;
+}
