@@ -6,7 +6,7 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
-judge=$IB_BUILD/interop_trust_catalog
+judge=$IB_BUILD/tool_trust_catalog
 if [ -z "${IMGBUILD_REAL_DATA:-}" ]; then
 	echo "SKIPPED: IMGBUILD_REAL_DATA is not set, no genuine catalog was looked at"
 	exit 77
@@ -14,7 +14,7 @@ fi
 for tool in 7zz openssl perl; do
 	command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
-[ -x "$judge" ] || { echo "skipped: interop_trust_catalog is not built"; exit 77; }
+[ -x "$judge" ] || { echo "skipped: tool_trust_catalog is not built"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

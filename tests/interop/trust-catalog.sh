@@ -4,10 +4,10 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
-lab=$IB_BUILD/imglab judge=$IB_BUILD/interop_trust_catalog
+lab=$IB_BUILD/imglab judge=$IB_BUILD/tool_trust_catalog
 command -v 7zz >/dev/null || { echo "skipped: 7zz is not installed"; exit 77; }
 [ -x "$lab" ] || { echo "skipped: imglab is not built"; exit 77; }
-[ -x "$judge" ] || { echo "skipped: interop_trust_catalog is not built"; exit 77; }
+[ -x "$judge" ] || { echo "skipped: tool_trust_catalog is not built"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
