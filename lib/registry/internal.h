@@ -95,7 +95,7 @@ struct ib_hive {
 	bool changed;
 };
 
-/* arena */
+/* Arena; NULL only for more than 64 KiB, when memory is out. */
 void *ib_registry_alloc(struct registry_arena *a, size_t size);
 
 /* names */

@@ -307,6 +307,8 @@ static bool load_values(struct loader *l, uint32_t cell, const uint8_t *nk, stru
 		return ib_throw_memory(l->err);
 	k->value_room = n;
 	struct ib_value *all = ib_registry_alloc(&l->hive->arena, n * sizeof(*all));
+	if (!all)
+		return ib_throw_memory(l->err);
 	memset(all, 0, n * sizeof(*all));
 	for (uint32_t i = 0; i < n; i++) {
 		k->values[k->value_count++] = &all[i];

@@ -1,6 +1,9 @@
 /* .reg text, REGEDIT4 and 5.00, into a hive. */
 #include "registry/internal.h"
 
+/* Several times what SOFTWARE exports to; the text is held in memory twice. */
+#define TEXT_MAX (512u << 20)
+
 struct import {
 	struct ib_hive *hive;
 	const char *name; /* of the file, for messages */
@@ -391,6 +394,10 @@ static char *decode(const char *text, size_t len, const char *name, struct ib_er
 {
 	char *utf8 = NULL;
 
+	if (len > TEXT_MAX) {
+		ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, at most %u are accepted", name, len, TEXT_MAX);
+		return NULL;
+	}
 	if (len >= 2 && memcmp(text, "\xff\xfe", 2) == 0) {
 		utf8 = ib_utf16_to_utf8(text + 2, len - 2);
 	} else {

@@ -5,7 +5,19 @@
  * Keys and values are found as Windows finds them: without case, by its own
  * upper-case table. Security descriptors are shared. Key paths are UTF-8 with
  * '\' between names. Values keep their type as a raw 32-bit number: every
- * number is legal in a hive.
+ * number is legal in a hive. Names may hold NUL units (Windows' own SECURITY hive
+ * has such keys): they appear as the two bytes C0 80 in names given out, and are
+ * taken back in that form. Upper-casing is base/unicode's table.
+ *
+ * Key paths may end with one '\'. Symbolic links are keys like others: they are
+ * not followed.
+ *
+ * Keys and values stay where they are until they are removed; a removed one must
+ * not be used again. Names live as long as the hive.
+ *
+ * Source of the format: it is not documented by Microsoft; what is read and written is
+ * checked against hivex, reglookup and libregf. None of them knows logs: those follow
+ * the published analyses, the hash is checked by Marvin32's test vectors.
  *
  * Threads: a hive belongs to one thread at a time.
  */
@@ -33,30 +45,41 @@ struct ib_hive_options {
 	const char *name;  /**< for messages; borrowed */
 	GBytes *log1;      /**< content of .LOG1 or NULL; borrowed */
 	GBytes *log2;      /**< content of .LOG2 or NULL; borrowed */
-	bool accept_dirty; /**< take a dirty hive without usable logs as it is */
+	bool accept_dirty; /**< take a dirty hive, or one with a wrong checksum, as it is when no log completes it */
 };
 
 /**
- * Load a hive; dirty ones (sequence numbers differ) are brought up to date from the logs.
- * @param bytes  the hive file; a reference is taken
- * Throws IB_ERR_INPUT: malformed (with the cell's offset), or dirty without a usable log.
+ * Load a hive; dirty ones (sequence numbers differ, or the checksum is wrong) are brought up to date
+ * from the logs. Volatile keys are left out.
+ * @param bytes    the hive file; a reference is taken until the hive is freed
+ * @param options  borrowed; NULL is the default
+ * @param ret      owned by the caller (ib_hive_free)
+ * Throws IB_ERR_INPUT: malformed (with the offset in the file), or dirty without a usable log (with a hint);
+ * IB_ERR_SYSTEM: out of memory. What is allocated is bounded by the file's size.
  */
 bool ib_hive_load(GBytes *bytes, const struct ib_hive_options *options, struct ib_hive **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
-/** A new hive with only a root key. @param root_name  e.g. "ROOT" */
+/**
+ * A new hive (version 1.5) with only a root key, which SYSTEM and Administrators may use.
+ * @param root_name  e.g. "ROOT"; at most 255 characters; copied
+ * @return owned by the caller (ib_hive_free)
+ */
 struct ib_hive *ib_hive_new(const char *root_name);
 
 /** Free; NULL is fine. */
 void ib_hive_free(struct ib_hive *hive);
 
-/** Whether anything was changed since loading. */
+/** Whether anything was changed since loading. Replaying logs and setting what was there are no changes. */
 bool ib_hive_changed(const struct ib_hive *hive);
 
 /**
  * Write the hive: compact, lists sorted, descriptors shared, sequence numbers equal, times as set.
- * The same tree gives the same bytes. Result: g_bytes_unref.
+ * The same tree gives the same bytes. Version, flags and file name of the base block stay, also class
+ * names and flags of keys.
  * @param time  FILETIME for the base block and for keys created or changed since loading
+ * @param ret   owned by the caller (g_bytes_unref)
+ * Throws IB_ERR_INPUT when the hive would grow past 2 GiB, IB_ERR_SYSTEM when memory is out.
  */
 bool ib_hive_save(struct ib_hive *hive, uint64_t time, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
@@ -64,13 +87,14 @@ bool ib_hive_save(struct ib_hive *hive, uint64_t time, GBytes **ret, struct ib_e
 
 /** The root key; borrowed. */
 struct ib_key *ib_hive_root(struct ib_hive *hive);
-/** The key at a path below `from`, or NULL. "" is `from` itself. */
+/** The key at a path below `from`, or NULL; borrowed. "" is `from` itself. */
 struct ib_key *ib_key_find(struct ib_key *from, const char *path);
 /** The key at a path, created with its parents where missing; new keys share the parent's descriptor.
- *  Throws IB_ERR_INPUT for names over 255 units, empty names, or depth over 512. */
+ *  Throws IB_ERR_INPUT for names over 255 units, empty names, or depth over 512; nothing is made then.
+ *  @param ret  borrowed */
 bool ib_key_make(struct ib_hive *hive, struct ib_key *from, const char *path, struct ib_key **ret,
 		 struct ib_error **err) IB_MUST_CHECK;
-/** Remove a key with all below it; the root cannot be removed. */
+/** Remove a key with all below it. Throws IB_ERR_INPUT for the root. */
 bool ib_key_remove(struct ib_hive *hive, struct ib_key *key, struct ib_error **err) IB_MUST_CHECK;
 /** Number of subkeys, and subkey i in the order of the names; borrowed. */
 size_t ib_key_count(const struct ib_key *key);
@@ -84,7 +108,7 @@ char *ib_key_path(const struct ib_key *key);
 uint64_t ib_key_time(const struct ib_key *key);
 /** Self-relative security descriptor; borrowed bytes, do not unref; NULL when the hive has none. */
 GBytes *ib_key_security(const struct ib_key *key);
-/** Set the descriptor; equal ones are shared; borrowed. */
+/** Set the descriptor; equal ones are shared; a reference is taken. NULL: none. */
 void ib_key_set_security(struct ib_hive *hive, struct ib_key *key, GBytes *descriptor);
 /** Class name bytes (UTF-16LE), or NULL; borrowed. */
 GBytes *ib_key_class(const struct ib_key *key);
@@ -101,23 +125,27 @@ const char *ib_value_name(const struct ib_value *v);
 uint32_t ib_value_type(const struct ib_value *v);
 /** Raw data; ret_len in bytes; borrowed until the value changes. */
 const uint8_t *ib_value_data(const struct ib_value *v, size_t *ret_len);
-/** Data as text for SZ/EXPAND_SZ/LINK (trailing NULs dropped); owned by the caller (g_free); NULL for other types. */
+/** Data as text for SZ/EXPAND_SZ/LINK, up to the first NUL; owned by the caller (g_free); NULL for other types. */
 char *ib_value_text(const struct ib_value *v);
 /** Data as strings for MULTI_SZ; owned by the caller (g_strfreev); NULL for other types. */
 char **ib_value_strings(const struct ib_value *v);
 /** Data as number for DWORD, QWORD, DWORD_BE. @return false for other types or sizes */
 bool ib_value_number(const struct ib_value *v, uint64_t *ret);
 
-/** Set raw data of any type. Throws IB_ERR_INPUT above 64 MiB or a name above 16383 units. */
+/** Set raw data of any type; setting what is there already changes nothing.
+ *  @param name  "" or NULL: the default value; an existing value keeps its spelling
+ *  @param data  copied; may be NULL when len is 0
+ *  Throws IB_ERR_INPUT above 64 MiB or for a name above 16383 units, IB_ERR_SYSTEM when memory is out. */
 bool ib_key_set(struct ib_hive *hive, struct ib_key *key, const char *name, uint32_t type, const void *data,
 		size_t len, struct ib_error **err) IB_MUST_CHECK;
-/** Set SZ or EXPAND_SZ (stored NUL-ended). */
+/** Set SZ or EXPAND_SZ (stored NUL-ended). Throws as ib_key_set, and IB_ERR_INPUT for text that is not UTF-8. */
 bool ib_key_set_text(struct ib_hive *hive, struct ib_key *key, const char *name, uint32_t type, const char *text,
 		     struct ib_error **err) IB_MUST_CHECK;
-/** Set MULTI_SZ (stored with two NULs at the end). */
+/** Set MULTI_SZ (stored with two NULs at the end). NULL, no string, or one empty string is the empty list.
+ *  Throws as ib_key_set_text, and IB_ERR_INPUT for an empty string among others: it would end the list. */
 bool ib_key_set_strings(struct ib_hive *hive, struct ib_key *key, const char *name, char *const *strings,
 			struct ib_error **err) IB_MUST_CHECK;
-/** Set DWORD. */
+/** Set DWORD. Throws as ib_key_set. */
 bool ib_key_set_dword(struct ib_hive *hive, struct ib_key *key, const char *name, uint32_t number,
 		      struct ib_error **err) IB_MUST_CHECK;
 /** Remove a value; @return whether it was there. */
@@ -131,8 +159,10 @@ typedef bool (*ib_hive_hit_fn)(struct ib_key *key, const struct ib_value *value,
 
 /**
  * Find texts in key names, value names and text-like data (SZ, EXPAND_SZ, MULTI_SZ, LINK, and any
- * UTF-16 or ASCII occurrence in binary data), without case.
- * @param needles  NULL-ended; each at least 3 characters
+ * UTF-16 or ASCII occurrence in binary data), without case. Keys come in the order of their names.
+ * Nothing may be changed during the search.
+ * @param needles  NULL-ended; borrowed; each at least 3 characters, shorter ones find nothing
+ * @param fn       called once for each key name or value and each needle found in it
  */
 void ib_hive_search(struct ib_hive *hive, const char *const *needles, ib_hive_hit_fn fn, void *data);
 
@@ -140,12 +170,18 @@ void ib_hive_search(struct ib_hive *hive, const char *const *needles, ib_hive_hi
 
 /**
  * Apply a .reg file (REGEDIT4 or 5.00; UTF-16LE or UTF-8) to the part of it that begins with `root`.
- * @param root  e.g. "HKEY_LOCAL_MACHINE\SOFTWARE": keys below it go into this hive, others are counted in ret_other
+ * HKCR is HKLM\SOFTWARE\Classes; HKLM\SYSTEM\CurrentControlSet is the set that Select\Default names.
+ * @param root       e.g. "HKEY_LOCAL_MACHINE\SOFTWARE" or "HKLM\SOFTWARE": keys below it go into this hive,
+ *                   others are counted in ret_other
+ * @param name       file name for messages
+ * @param ret_other  number of key lines of other hives; may be NULL
+ * Throws IB_ERR_INPUT with file:line. The hive may then be half changed: throw it away.
  */
 bool ib_hive_import(struct ib_hive *hive, const char *root, const char *text, size_t len, const char *name,
 		    unsigned *ret_other, struct ib_error **err) IB_MUST_CHECK;
 
-/** Export a key and all below it as .reg 5.00 text (UTF-8, CRLF). Result owned by the caller (g_free). */
+/** Export a key and all below it as .reg 5.00 text (UTF-8, CRLF); keys whose names the form cannot hold are
+ *  left out, with a comment. @param root  stands for the hive's root key. Result owned by the caller (g_free). */
 char *ib_hive_export(struct ib_key *key, const char *root);
 
 #endif

@@ -22,8 +22,9 @@ void *ib_registry_alloc(struct registry_arena *a, size_t size)
 {
 	size = (size + 7) & ~(size_t)7;
 	if (size > ARENA_BLOCK / 4) {
-		void *own = g_malloc(size);
-		g_ptr_array_add(a->blocks, own);
+		void *own = g_try_malloc(size);
+		if (own)
+			g_ptr_array_add(a->blocks, own);
 		return own;
 	}
 	if (size > a->left) {
