@@ -712,6 +712,26 @@ Test(cms, refuses_keys)
 	X509_free(small_cert);
 }
 
+/* A signature another program made, in PEM, with the chain inside. */
+Test(cms, accepts_openssl)
+{
+	g_autofree char *cert = save_cert("c.pem", signer.cert, NULL), *file = save_key("k.pem", signer.key, NULL);
+	g_autofree char *content = save("content", "abc", 3), *out = g_build_filename(dir, "sig.pem", NULL);
+	const char *argv[] = { "openssl", "cms", "-sign", "-binary", "-in", content, "-signer", cert, "-inkey", file,
+			       "-outform", "PEM", "-out", out, NULL };
+	ib_auto_anchors a = anchors(root.cert, IN_2021);
+	ib_auto_signer s = { 0 };
+	ib_auto_error err = NULL;
+	g_autoptr(GBytes) sig = NULL;
+
+	cr_assert(runs(argv));
+	cr_assert(ib_file_read(out, 1 << 20, &sig, &err));
+	cr_expect(ib_cms_verify_detached(sig, "abc", 3, a, &s, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_expect_str_eq(s.subject, "CN=Lab Signer");
+	cr_expect_eq(s.stamp, IB_STAMP_NONE);
+	cr_expect_gt(s.claimed_time, 0);
+}
+
 Test(cms, refuses_messages)
 {
 	ib_auto_anchors a = anchors(root.cert, IN_2021);
