@@ -304,7 +304,8 @@ static bool write_key(hive_h *file, hive_node_h node, const struct key *k, GArra
 	if (k->values->len && hivex_node_set_values(file, node, k->values->len, values, 0))
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "hivex cannot set the values of key '%s'", k->name);
 	g_ptr_array_sort(k->children, compare_keys);
-	for (guint i = 0; i < k->children->len; i++) {
+	/* last first: the library looks for a key's place from the front of its sorted list */
+	for (guint i = k->children->len; i-- > 0;) {
 		const struct key *child = k->children->pdata[i];
 		hive_node_h added = hivex_node_add_child(file, node, child->name);
 
