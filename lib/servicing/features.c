@@ -12,6 +12,7 @@ struct toggle {
 	const GPtrArray *packages; /* a list of its own: the store's changes while we work */
 	GPtrArray *components;     /* struct ib_component *: touched */
 	GHashTable *done;          /* "package.update" */
+	GHashTable *features;      /* folded names of features being switched, or switched */
 	bool changed;
 };
 
@@ -136,7 +137,9 @@ static bool follows(const struct ib_update *u, const char *feature)
 static bool enable_parent(struct toggle *t, const struct ib_update *u, const char *feature, unsigned depth,
 			  struct ib_error **err)
 {
-	if (!u->detect_update || ib_name_equal(u->detect_update, feature))
+	g_autofree char *parent = u->detect_update ? ib_name_fold(u->detect_update) : NULL;
+
+	if (!parent || g_hash_table_contains(t->features, parent))
 		return true;
 	for (guint i = 0; i < t->packages->len; i++) {
 		const struct ib_installed *p = t->packages->pdata[i];
@@ -156,6 +159,8 @@ static bool switch_feature(struct toggle *t, const char *feature, bool on, unsig
 {
 	if (depth > MAX_DEPTH)
 		return ib_throw(err, IB_ERR_INPUT, "features follow each other more than %u deep at '%s'", MAX_DEPTH, feature);
+	if (!g_hash_table_add(t->features, ib_name_fold(feature)))
+		return true;
 	/* Superseded packages too: their components must not become winners again. */
 	for (guint i = 0; i < t->packages->len; i++) {
 		const struct ib_installed *p = t->packages->pdata[i];
@@ -196,8 +201,9 @@ static bool throw_unknown(const GPtrArray *packages, const char *feature, struct
 		const struct ib_installed *p = packages->pdata[i];
 		for (guint k = 0; k < p->features->len; k++) {
 			const char *name = ((const struct ib_feature_state *)p->features->pdata[k])->name;
-			if (common(name, feature) >= 3 && near->len < 200)
-				g_string_append_printf(near, "%s'%s'", near->len ? ", " : "", name);
+			g_autofree char *quoted = g_strdup_printf("'%s'", name);
+			if (common(name, feature) >= 3 && near->len < 200 && !strstr(near->str, quoted))
+				g_string_append_printf(near, "%s%s", near->len ? ", " : "", quoted);
 		}
 	}
 	ib_throw(err, IB_ERR_INPUT, "the image has no optional feature '%s'", feature);
@@ -228,7 +234,8 @@ bool ib_store_set_feature(struct ib_store *s, const char *feature, bool on, bool
 {
 	g_autoptr(GPtrArray) components = g_ptr_array_new();
 	g_autoptr(GHashTable) done = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct toggle t = { .s = s, .components = components, .done = done };
+	g_autoptr(GHashTable) features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct toggle t = { .s = s, .components = components, .done = done, .features = features };
 	const GPtrArray *packages;
 
 	if (!ib_store_packages(s, &packages, err))

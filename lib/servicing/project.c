@@ -137,6 +137,20 @@ static bool remove_value(struct ib_store *s, const struct ib_effect *e, bool *re
 	return true;
 }
 
+/* Keys that stay although they are empty: others expect them. */
+static const char *const standing[] = {
+	"Microsoft", "Windows", "CurrentVersion", "Policies", "Classes", "CLSID", "Run", "RunOnce", "Uninstall",
+	"Services", "EventLog", "Application", "System", "Security", "Control", "Wow6432Node", "Parameters",
+};
+
+bool ib_svc_standing_key(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(standing); i++)
+		if (ib_name_equal(standing[i], name))
+			return true;
+	return false;
+}
+
 static bool remove_key(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
 {
 	struct ib_hive *hive;
@@ -144,7 +158,7 @@ static bool remove_key(struct ib_store *s, const struct ib_effect *e, bool *ret_
 	if (!ib_store_hive(s, e->hive, &hive, err))
 		return false;
 	struct ib_key *key = *e->path ? ib_key_find(ib_hive_root(hive), e->path) : NULL;
-	if (!key || ib_key_count(key) || ib_key_value_count(key))
+	if (!key || ib_key_count(key) || ib_key_value_count(key) || ib_svc_standing_key(ib_key_name(key)))
 		return true;
 	*ret_removed = true;
 	return ib_key_remove(hive, key, err);

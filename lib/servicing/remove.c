@@ -73,20 +73,6 @@ static bool check_owners(struct ib_store *s, const struct ib_removal_match *m, G
 
 /* ---- things ---- */
 
-/* Keys that stay although they are empty: others expect them. */
-static const char *const standing[] = {
-	"Microsoft", "Windows", "CurrentVersion", "Policies", "Classes", "CLSID", "Run", "RunOnce", "Uninstall",
-	"Services", "EventLog", "Application", "System", "Security", "Control", "Wow6432Node", "Parameters",
-};
-
-static bool is_standing(const char *name)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(standing); i++)
-		if (ib_name_equal(standing[i], name))
-			return true;
-	return false;
-}
-
 /* Keys above that nothing is left in and nobody owns. */
 static bool climb_keys(struct ib_store *s, const struct ib_effect *e, GHashTable *owners, struct ib_error **err)
 {
@@ -99,7 +85,7 @@ static bool climb_keys(struct ib_store *s, const struct ib_effect *e, GHashTable
 	while (path) {
 		g_autofree char *id = ib_svc_effect_id(EFFECT_KEY, e->hive, path, NULL);
 		struct ib_key *key = ib_key_find(ib_hive_root(s->hives[e->hive]), path);
-		if (key && (ib_key_count(key) || ib_key_value_count(key) || is_standing(ib_key_name(key)) ||
+		if (key && (ib_key_count(key) || ib_key_value_count(key) || ib_svc_standing_key(ib_key_name(key)) ||
 			    g_hash_table_contains(owners, id) || !ib_key_parent(key) || !ib_key_parent(ib_key_parent(key))))
 			return true;
 		if (key && !ib_key_remove(s->hives[e->hive], key, err))
