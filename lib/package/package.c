@@ -48,11 +48,14 @@ static char *meta_key(const char *cab, const char *name)
 
 static bool refuse_forms(const struct gather *g, const struct member *m, struct ib_error **err)
 {
-	const char *base = package_base_name(m->name), *what = NULL;
+	const char *what = NULL;
 
-	if (g_ascii_strcasecmp(base, "express.psf.cix.xml") == 0 || package_has_suffix(base, ".psf"))
+	/* Below a component's folder such names are the component's own. */
+	if (strchr(m->name, '\\'))
+		return true;
+	if (g_ascii_strcasecmp(m->name, "express.psf.cix.xml") == 0 || package_has_suffix(m->name, ".psf"))
 		what = "an express payload (PSF)";
-	else if (g_ascii_strcasecmp(base, "_manifest_.cix.xml") == 0)
+	else if (g_ascii_strcasecmp(m->name, "_manifest_.cix.xml") == 0)
 		what = "a payload of numbered deltas (container index)";
 	if (!what)
 		return true;
@@ -488,6 +491,13 @@ const struct ib_manifest *ib_package_manifest(const struct ib_package *p, const 
 const GPtrArray *ib_package_unread(const struct ib_package *p)
 {
 	return p->unread;
+}
+
+GBytes *ib_package_unread_bytes(const struct ib_package *p, const char *name)
+{
+	g_autofree char *key = ib_name_fold(name);
+
+	return g_hash_table_lookup(p->compressed, key);
 }
 
 const GPtrArray *ib_package_members(const struct ib_package *p)

@@ -23,7 +23,7 @@ struct ib_version {
 	uint32_t part[4]; /**< major, minor, build, revision */
 };
 
-/** "10.0.17763.1" to a version; missing parts are 0. @return false when it is not one */
+/** "10.0.17763.1" to a version; missing parts are 0, none exceeds 65535. @return false when it is not one */
 bool ib_version_parse(const char *text, struct ib_version *ret);
 /** Text of a version; owned by the caller (g_free). */
 char *ib_version_text(const struct ib_version *v);
@@ -43,7 +43,10 @@ struct ib_identity {
 	const char *build_type;    /**< never part of a key */
 };
 
-/** Read an assemblyIdentity element. IB_ERR_INPUT when name or version is missing or malformed. */
+/**
+ * Read an assemblyIdentity element. IB_ERR_INPUT when name or version is missing or malformed, or a field holds
+ * what no file name may. A '*' alone is accepted (patterns in parents); as language it is neutral, so NULL.
+ */
 bool ib_identity_read(const struct ib_xml_node *node, struct ib_identity *ret, struct ib_error **err) IB_MUST_CHECK;
 
 /** The forms of a component's name (specs: key form). */
@@ -142,6 +145,7 @@ struct ib_manifest {
  * Result: ib_manifest_free.
  */
 bool ib_manifest_parse(GBytes *bytes, const char *name, struct ib_manifest **ret, struct ib_error **err) IB_MUST_CHECK;
+/** Free; NULL is fine. */
 void ib_manifest_free(struct ib_manifest *m);
 
 /* ---- package manifests ---- */
@@ -185,6 +189,7 @@ struct ib_mum {
 
 /** Parse a .mum; a reference on bytes is kept. Result: ib_mum_free. */
 bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct ib_error **err) IB_MUST_CHECK;
+/** Free; NULL is fine. */
 void ib_mum_free(struct ib_mum *m);
 
 /* ---- packages ---- */
@@ -195,14 +200,17 @@ enum ib_package_container { IB_PACKAGE_CAB, IB_PACKAGE_MSU_CAB, IB_PACKAGE_FOLDE
 
 /**
  * Open a .msu, a .cab or an expanded folder and read its metadata.
- * Payload forms not carried yet (PSF, cix, WIM-msu, differentials) are IB_ERR_INPUT by name.
+ * Payload forms not carried yet (PSF, cix, WIM-msu, differentials) are IB_ERR_INPUT by name; so is an .msu with
+ * more than one package in it (servicing stack and update): both cabinets are named. IB_ERR_SYSTEM when reading fails.
  * Result: ib_package_free.
  */
 bool ib_package_open(const char *path, struct ib_package **ret, struct ib_error **err) IB_MUST_CHECK;
+/** Free; NULL is fine. */
 void ib_package_free(struct ib_package *p);
 
 /** File name it was opened by; borrowed. */
 const char *ib_package_path(const struct ib_package *p);
+/** What it came in. An .msu is a cabinet whose root package is in an inner cabinet. */
 enum ib_package_container ib_package_container(const struct ib_package *p);
 /** Size of the file in bytes. */
 uint64_t ib_package_file_size(const struct ib_package *p);
@@ -218,13 +226,16 @@ const GPtrArray *ib_package_manifests(const struct ib_package *p);
 const struct ib_manifest *ib_package_manifest(const struct ib_package *p, const char *keyform);
 /** Names of manifests whose compression cannot be read here (const char *); borrowed. */
 const GPtrArray *ib_package_unread(const struct ib_package *p);
-/** All members of the container(s): name and size, in order: const struct ib_package_member *; borrowed. */
+/** The compressed bytes of one of them, by that name without case; borrowed, NULL when there is none. */
+GBytes *ib_package_unread_bytes(const struct ib_package *p, const char *name);
+/** All members of the container(s), in order; those of an inner cabinet are named `<cabinet>\<member>`. */
 struct ib_package_member {
 	const char *name;
 	uint64_t size;
 };
+/** const struct ib_package_member *; borrowed. */
 const GPtrArray *ib_package_members(const struct ib_package *p);
-/** Sum of payload bytes, uncompressed. */
+/** Sum of payload bytes, uncompressed: what ib_package_each_payload() adds to its progress. */
 uint64_t ib_package_payload_bytes(const struct ib_package *p);
 
 /** Verdict on one package's trust. */

@@ -352,6 +352,22 @@ Test(package, unsigned_package)
 	ib_package_free(p);
 }
 
+Test(package, compressed_manifests_are_kept)
+{
+	const struct cab_file dcm = CAB_TEXT("amd64_packed_x_1.0.0.0_none_0.manifest", "DCM\1PA30...");
+	g_autoptr(GBytes) cab = make_cab("hello", &dcm);
+	struct ib_package *p = NULL;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_bytes(cab, &p, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_eq(ib_package_unread(p)->len, 1);
+	cr_expect_str_eq(g_ptr_array_index(ib_package_unread(p), 0), dcm.name);
+	GBytes *raw = ib_package_unread_bytes(p, "AMD64_packed_x_1.0.0.0_none_0.manifest");
+	cr_expect(raw && g_bytes_get_size(raw) == dcm.size);
+	cr_expect_eq(ib_package_manifests(p)->len, 1);
+	ib_package_free(p);
+}
+
 #define ANSWER(name) \
 	"<unattend xmlns=\"urn:schemas-microsoft-com:unattend\"><servicing><package action=\"install\">" ID(name) \
 	"<source location=\"%configsetroot%\\x.CAB\" /></package></servicing></unattend>"
