@@ -175,8 +175,11 @@ static bool parse_guid(struct parser *p, uint8_t guid[16], bool *ret_any)
 			return bad(p, "a GUID expected");
 		guid[place[n++]] = (uint8_t)(hi << 4 | lo);
 		p->at += 2;
-		if ((n == 4 || n == 6 || n == 8 || n == 10) && *p->at++ != '-')
+		if (n != 4 && n != 6 && n != 8 && n != 10)
+			continue;
+		if (*p->at != '-')
 			return bad(p, "a GUID expected");
+		p->at++;
 	}
 	return true;
 }

@@ -218,7 +218,7 @@ bool ib_wim_spool_add(struct spool *s, struct ib_stream *stream, GHashTable *kno
 		*ret_size = blob->size;
 	job->dropped = !keep;
 	job->closed = true;
-	if (!put(s, job, NULL, 0, err)) {
+	if (!put(s, job, s->ahead, 0, err)) {
 		if (!s->params.done)
 			job->closed = false; /* the mark did not go out: the job is still here and keeps its blob */
 		return false;
