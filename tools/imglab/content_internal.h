@@ -53,11 +53,12 @@ extern const size_t lab_package_rows_count;
 /** Families that are rules, not rows: the many modules that make up the bulk. */
 void lab_add_modules(struct lab_arena *a, GPtrArray *families, enum lab_size size);
 
-/** The vendor's component, see vendor.c. */
+/** The vendor's component, and what tells builds and editions apart; see vendor.c. */
 void lab_extend_agent(const struct lab_making *m);
 void lab_extend_versions(const struct lab_making *m);
 void lab_extend_enterprise_g(const struct lab_making *m);
 void lab_extend_enterprise(const struct lab_making *m);
+void lab_extend_pe(const struct lab_making *m);
 
 /** A key under HKEY_LOCAL_MACHINE\SOFTWARE or \SYSTEM\CurrentControlSet, with one value. */
 void lab_set(const struct lab_making *m, const char *path, const char *name, uint32_t type, const char *value);

@@ -101,3 +101,8 @@ void lab_extend_enterprise(const struct lab_making *m)
 {
 	extend_edition(m, "Enterprise", "Windows 10 Enterprise");
 }
+
+void lab_extend_pe(const struct lab_making *m)
+{
+	extend_edition(m, "WindowsPE", "Windows PE");
+}

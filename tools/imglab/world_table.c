@@ -336,7 +336,7 @@ const struct lab_family lab_families[] = {
 	{ .name = "Microsoft-Windows-Lab-Exchange", .arch = "amd64", .package = FEATURES,
 	  .places = { S32 "|labkeep.dll= labold.dll<2183 labnew.dll>2183" }, .changes = { LAB_9B } },
 	{ .name = "dual_labnet.inf", .arch = "amd64", .package = FEATURES, .type = "dualModeDriver", .extend = extend_driver,
-	  .places = { S32 "DriverStore\\FileRepository\\labnet.inf_amd64_4f0c8a5b1d6e2379\\|labnet.inf labnet.sys" } },
+	  .places = { S32 "DriverStore\\FileRepository\\labnet.inf_amd64_4f0c8a5b1d6e2379\\|labnet.inf", DRIVERS "|labnet.sys" } },
 	/* 32 bit */
 	{ .name = "Microsoft-Windows-Notepad", .arch = "wow64", .package = WOW64, .places = { S32 "|notepad.exe" },
 	  .changes = { LAB_9B } },
@@ -369,7 +369,7 @@ const struct lab_family lab_families[] = {
 		      S32 "|CmitUpdateCpl.cpl" } },
 	/* Windows PE, Setup, RE */
 	{ .name = "Microsoft-Windows-WinPE-Startup", .arch = "amd64", .package = PE,
-	  .places = { S32 "|wpeinit.exe winpeshl.exe startnet.cmd" } },
+	  .places = { S32 "|wpeinit.exe winpeshl.exe startnet.cmd" }, .extend = lab_extend_pe },
 	{ .name = "Microsoft-Windows-Setup-Component", .arch = "amd64", .package = SETUP, .kilobytes = 64,
 	  .extend = extend_setup, .places = { "$(runtime.bootDrive)\\sources\\|setup.exe winsetup.dll" } },
 	{ .name = "Microsoft-Windows-WinRE-RecoveryTools", .arch = "amd64", .package = RE,
