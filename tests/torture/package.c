@@ -11,7 +11,8 @@
 #define IDENTITY \
 	"<assemblyIdentity name=\"Lab-Package\" version=\"1.0.0.0\" processorArchitecture=\"amd64\" language=\"neutral\" />"
 static const char mum[] = "<assembly>" IDENTITY "<package /></assembly>";
-static const char manifest[] = "<assembly>" IDENTITY "<file name=\"a\" hash=\"AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D\" "
+static const char manifest[] = "<assembly>" IDENTITY
+			       "<file name=\"a\" hash=\"AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D\" "
 			       "hashalg=\"SHA1\" /></assembly>"; /* of "hello" */
 
 /* An .msu of three cabinets' worth of reads; returns its path, to be unlinked and freed. */

@@ -13,7 +13,8 @@
 	"<assemblyIdentity name=\"" name "\" version=\"10.0.17763.1\" processorArchitecture=\"amd64\" " \
 	"language=\"neutral\" buildType=\"release\" publicKeyToken=\"31bf3856ad364e35\" versionScope=\"nonSxS\" />"
 #define MANIFEST(body) "<assembly " NS ">" ID("Lab-Component") body "</assembly>"
-#define MUM(body) "<assembly " NS " description=\"d\" supportInformation=\"http://kb\">" ID("Lab-Package") body "</assembly>"
+#define MUM(body) \
+	"<assembly " NS " description=\"d\" supportInformation=\"http://kb\">" ID("Lab-Package") body "</assembly>"
 #define HASH(transform, method, value) \
 	"<asmv2:hash xmlns:asmv2=\"urn:schemas-microsoft-com:asm.v2\" xmlns:dsig=\"http://www.w3.org/2000/09/xmldsig#\">" \
 	"<dsig:Transforms><dsig:Transform Algorithm=\"" transform "\" /></dsig:Transforms>" \
@@ -55,7 +56,8 @@ static const char full_manifest[] = MANIFEST(
 	"<genericCommands><genericCommand executableName=\"x\" /></genericCommands><mof name=\"x\" /><mof name=\"y\" />"
 	"<configuration><anything /></configuration><localization />"
 	"<trustInfo><security><accessControl><securityDescriptorDefinitions>"
-	"<securityDescriptorDefinition name=\"FILE\" sddl=\"O:BA\" /><securityDescriptorDefinition name=\"KEY\" sddl=\"O:SY\" />"
+	"<securityDescriptorDefinition name=\"FILE\" sddl=\"O:BA\" />"
+	"<securityDescriptorDefinition name=\"KEY\" sddl=\"O:SY\" />"
 	"</securityDescriptorDefinitions></accessControl></security></trustInfo>");
 
 static struct ib_manifest *parse_manifest(const char *text)
@@ -188,9 +190,11 @@ static const char full_mum[] = MUM(
 	"<installerAssembly name=\"Microsoft-Windows-ServicingStack\" version=\"10.0.17763.2170\" "
 	"processorArchitecture=\"amd64\" />"
 	"<declareCapability><capability><capabilityIdentity name=\"Lab.Tools\" version=\"1.0\" /></capability>"
-	"</declareCapability><mum2:customInformation xmlns:mum2=\"urn:schemas-microsoft-com:asm.v3\" PackageFormat=\"PSFX\" />"
+	"</declareCapability>"
+	"<mum2:customInformation xmlns:mum2=\"urn:schemas-microsoft-com:asm.v3\" PackageFormat=\"PSFX\" />"
 	"<localizedStrings /><packageExtended packageSize=\"1\" /><selection name=\"x\" state=\"true\" />"
-	"<update name=\"Feature\" displayName=\"A feature\"><selectable disposition=\"staged\"><detectNone default=\"true\" />"
+	"<update name=\"Feature\" displayName=\"A feature\"><selectable disposition=\"staged\">"
+	"<detectNone default=\"true\" />"
 	"</selectable><component>" ID("Lab-Deployment") "</component></update>"
 	"<update name=\"Child\"><applicable disposition=\"detect\"><detectUpdate><parent>" ID("Lab-Parent") "</parent>"
 	"<update name=\"Feature\" /></detectUpdate></applicable><package contained=\"false\" integrate=\"hidden\">"
@@ -241,8 +245,9 @@ Test(package, any_servicing_stack)
 
 /* ---- whole packages ---- */
 
-#define FILES_MANIFEST MANIFEST("<file name=\"a.txt\">" HASH(IDENTITY, "sha256", HELLO256) "</file><file name=\"gone.txt\">" \
-				HASH(IDENTITY, "sha256", HELLO256) "</file>")
+#define FILES_MANIFEST \
+	MANIFEST("<file name=\"a.txt\">" HASH(IDENTITY, "sha256", HELLO256) "</file>" \
+		 "<file name=\"gone.txt\">" HASH(IDENTITY, "sha256", HELLO256) "</file>")
 #define KEYFORM "amd64_lab-component_31bf3856ad364e35_10.0.17763.1_none_"
 
 static const char root_mum[] = MUM("<package><update name=\"u\"><component>" ID("Lab-Component")
@@ -399,7 +404,8 @@ Test(package, update_file_with_inner_cabinet)
 Test(package, forms_refused_by_name)
 {
 	static const char other_mum[] = MUM("<package />");
-	g_autofree char *forward = below("\\f\\a.txt"), *id = g_strdup("Lab-Package~31bf3856ad364e35~amd64~~10.0.17763.1.mum");
+	static const char id[] = "Lab-Package~31bf3856ad364e35~amd64~~10.0.17763.1.mum";
+	g_autofree char *forward = below("\\f\\a.txt");
 	const struct {
 		struct cab_file file;
 		const char *cause;
