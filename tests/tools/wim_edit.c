@@ -27,12 +27,12 @@ struct state {
 	bool fresh;
 };
 
-static void fail(struct ib_error *err)
+static int report(const struct ib_error *err)
 {
 	g_autofree char *text = ib_error_format(err, "wim_edit");
 
 	fputs(text, stderr);
-	exit((int)ib_error_code(err));
+	return (int)ib_error_code(err);
 }
 
 static bool add_file(struct state *s, const char *file, uint8_t *hash, struct ib_error **err)
@@ -270,8 +270,8 @@ static bool write_wim(struct state *s, const char *path, struct ib_error **err)
 int main(int argc, char **argv)
 {
 	struct state s = { .index = 1 };
-	struct ib_error *err = NULL;
-	int at = 3;
+	ib_auto_error err = NULL;
+	int at = 3, status = 0;
 
 	if (argc < 3)
 		return 2;
@@ -279,7 +279,7 @@ int main(int argc, char **argv)
 		at++;
 	if (!open_wim(&s, argv[1], &err) || !run_edits(&s, argv + at, &err) ||
 	    (strcmp(argv[2], "-") != 0 && !write_wim(&s, argv[2], &err)))
-		fail(err);
+		status = report(err);
 	ib_wim_free(s.wim);
-	return 0;
+	return status;
 }
