@@ -81,14 +81,14 @@ static bool give_passphrase(void *user, char **ret, struct ib_error **err)
 
 static bool sign_record(const struct ib_approval *a, const char *text, GBytes **ret, struct ib_error **err)
 {
-	struct ib_key_source source = { .certificate = a->certificate, .key = a->key, .secret = give_passphrase,
+	struct ib_signing_key_source source = { .certificate = a->certificate, .key = a->key, .secret = give_passphrase,
 					.user = (void *)a };
-	struct ib_key *key = NULL;
+	struct ib_signing_key *key = NULL;
 
-	if (!ib_key_open(&source, &key, err))
+	if (!ib_signing_key_open(&source, &key, err))
 		return ib_while(err, "opening the key of role '%s'", a->role);
 	bool ok = ib_cms_sign_detached(key, text, strlen(text), a->now, ret, err);
-	ib_key_free(key);
+	ib_signing_key_free(key);
 	return ok;
 }
 

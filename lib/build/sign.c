@@ -18,10 +18,10 @@ static bool give_secret(void *user, char **ret, struct ib_error **err)
 	return q->o->secret(q->reference, ret, q->o->secret_data, err);
 }
 
-static bool open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_key **ret, struct ib_error **err)
+static bool open_key(const struct ib_ini *p, const struct ib_build_options *o, struct ib_signing_key **ret, struct ib_error **err)
 {
 	struct secret_request q = { o, ib_ini_text(p, "sign", "pin") };
-	struct ib_key_source source = {
+	struct ib_signing_key_source source = {
 		.certificate = ib_ini_text(p, "sign", "certificate"),
 		.key = ib_ini_text(p, "sign", "key"),
 		.pkcs11_module = ib_ini_text(p, "sign", "module"),
@@ -29,7 +29,7 @@ static bool open_key(const struct ib_ini *p, const struct ib_build_options *o, s
 		.user = &q,
 	};
 
-	return ib_key_open(&source, ret, err);
+	return ib_signing_key_open(&source, ret, err);
 }
 
 bool sign_plan(struct build *b, struct ib_error **err)
@@ -44,10 +44,10 @@ bool sign_plan(struct build *b, struct ib_error **err)
 		plan_warn(b, "[sign] is not set: the list of digests will not be signed, and nothing can be published");
 		return true;
 	}
-	struct ib_key *k = NULL;
+	struct ib_signing_key *k = NULL;
 	if (!open_key(b->p, b->o, &k, err))
 		return ib_while(err, "opening the signing key");
-	ib_key_free(k);
+	ib_signing_key_free(k);
 	plan_add(b, "sign", 0, "sign the list of digests with '%s'", certificate);
 	return true;
 }
@@ -94,14 +94,14 @@ static bool sign_sums(struct build *b, const GString *sums, struct ib_error **er
 {
 	g_autofree char *path = g_build_filename(b->work_dir, "SHA256SUMS.p7s", NULL);
 	g_autoptr(GBytes) sig = NULL;
-	struct ib_key *key = NULL;
+	struct ib_signing_key *key = NULL;
 
 	if (!ib_ini_text(b->p, "sign", "key"))
 		return true;
 	if (!open_key(b->p, b->o, &key, err))
 		return false;
 	bool ok = ib_cms_sign_detached(key, sums->str, sums->len, b->o->now, &sig, err);
-	ib_key_free(key);
+	ib_signing_key_free(key);
 	return ok && ib_file_write(path, g_bytes_get_data(sig, NULL), g_bytes_get_size(sig), err);
 }
 

@@ -43,13 +43,6 @@ bool ib_time_read(const ASN1_TIME *t, int64_t *ret)
 	return true;
 }
 
-char *ib_time_text(int64_t t)
-{
-	g_autoptr(GDateTime) d = g_date_time_new_from_unix_utc(t);
-
-	return d ? g_date_time_format(d, "%Y-%m-%d %H:%M:%S UTC") : g_strdup_printf("%" PRId64, t);
-}
-
 void ib_certs_free(ib_x509_stack **certs)
 {
 	sk_X509_pop_free(*certs, X509_free);

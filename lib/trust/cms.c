@@ -78,7 +78,7 @@ static bool decode(GBytes *sig, CMS_ContentInfo **ret, CMS_SignerInfo **ret_sign
 
 /* ---- making ---- */
 
-static bool add_signer(CMS_ContentInfo *cms, struct ib_key *key, int64_t time)
+static bool add_signer(CMS_ContentInfo *cms, struct ib_signing_key *key, int64_t time)
 {
 	const unsigned flags = CMS_PARTIAL | CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP | CMS_CADES;
 	ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)time);
@@ -92,12 +92,12 @@ static bool add_signer(CMS_ContentInfo *cms, struct ib_key *key, int64_t time)
 }
 
 /* The signature must satisfy an outsider who trusts just this key's certificate. */
-static bool check_own(GBytes *sig, const void *data, size_t len, const struct ib_key *key, int64_t time,
+static bool check_own(GBytes *sig, const void *data, size_t len, const struct ib_signing_key *key, int64_t time,
 		      struct ib_error **err)
 {
 	ib_auto_anchors self = ib_anchors_new(time);
 	ib_auto_signer signer = { 0 };
-	g_autofree char *pem = ib_key_certificates(key);
+	g_autofree char *pem = ib_signing_key_certificates(key);
 
 	if (!ib_anchors_add(self, pem, strlen(pem), key->name, err) ||
 	    !ib_cms_verify_detached(sig, data, len, self, &signer, err))
@@ -105,7 +105,7 @@ static bool check_own(GBytes *sig, const void *data, size_t len, const struct ib
 	return true;
 }
 
-bool ib_cms_sign_detached(struct ib_key *key, const void *data, size_t len, int64_t time, GBytes **ret,
+bool ib_cms_sign_detached(struct ib_signing_key *key, const void *data, size_t len, int64_t time, GBytes **ret,
 			  struct ib_error **err)
 {
 	if (!check_content_size(len, err))

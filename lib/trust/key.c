@@ -13,7 +13,7 @@
 #define SECRET_MAX 255
 #define RSA_BITS_MIN 2048
 
-bool ib_secret_ask(const struct ib_key_source *source, const char *what, char **ret, struct ib_error **err)
+bool ib_secret_ask(const struct ib_signing_key_source *source, const char *what, char **ret, struct ib_error **err)
 {
 	char *secret = NULL;
 
@@ -42,7 +42,7 @@ void ib_secret_free(char **secret)
 
 /* What OpenSSL's pass phrase callback needs and leaves behind. */
 struct ask_state {
-	const struct ib_key_source *source;
+	const struct ib_signing_key_source *source;
 	struct ib_error **err;
 };
 
@@ -60,7 +60,7 @@ static int ask(char *buf, int size, int writing, void *user)
 	return (int)n;
 }
 
-static bool load_pem(const struct ib_key_source *source, struct ib_key *key, struct ib_error **err)
+static bool load_pem(const struct ib_signing_key_source *source, struct ib_signing_key *key, struct ib_error **err)
 {
 	struct ask_state state = { source, err };
 	g_autoptr(GBytes) bytes = NULL;
@@ -79,7 +79,7 @@ static bool load_pem(const struct ib_key_source *source, struct ib_key *key, str
 }
 
 /* Whether the key is of a kind whose signatures work everywhere, and belongs to the certificate. */
-static bool check_key(const struct ib_key *key, const char *certificate, struct ib_error **err)
+static bool check_key(const struct ib_signing_key *key, const char *certificate, struct ib_error **err)
 {
 	const char *type = EVP_PKEY_get0_type_name(key->pkey);
 	bool rsa = EVP_PKEY_is_a(key->pkey, "RSA");
@@ -113,9 +113,9 @@ static char *public_name(const char *uri)
 	return g_string_free(s, FALSE);
 }
 
-bool ib_key_open(const struct ib_key_source *source, struct ib_key **ret, struct ib_error **err)
+bool ib_signing_key_open(const struct ib_signing_key_source *source, struct ib_signing_key **ret, struct ib_error **err)
 {
-	ib_auto_key key = g_new0(struct ib_key, 1);
+	ib_auto_signing_key key = g_new0(struct ib_signing_key, 1);
 	g_autoptr(GBytes) pem = NULL;
 	gsize len;
 
@@ -135,7 +135,7 @@ bool ib_key_open(const struct ib_key_source *source, struct ib_key **ret, struct
 	return true;
 }
 
-void ib_key_free(struct ib_key *key)
+void ib_signing_key_free(struct ib_signing_key *key)
 {
 	if (!key)
 		return;
@@ -147,13 +147,13 @@ void ib_key_free(struct ib_key *key)
 	g_free(key);
 }
 
-void ib_key_clear(struct ib_key **key)
+void ib_signing_key_clear(struct ib_signing_key **key)
 {
-	ib_key_free(*key);
+	ib_signing_key_free(*key);
 	*key = NULL;
 }
 
-char *ib_key_certificates(const struct ib_key *key)
+char *ib_signing_key_certificates(const struct ib_signing_key *key)
 {
 	BIO *out = BIO_new(BIO_s_mem());
 	char *data;
@@ -166,7 +166,7 @@ char *ib_key_certificates(const struct ib_key *key)
 	return text;
 }
 
-bool ib_key_sign(struct ib_key *key, const void *data, size_t len, GBytes **ret, struct ib_error **err)
+bool ib_signing_key_sign(struct ib_signing_key *key, const void *data, size_t len, GBytes **ret, struct ib_error **err)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t size = 0;

@@ -25,7 +25,7 @@ static ENGINE *find_engine(const char *path)
 }
 
 /* Configure and initialise; the engine is then held twice, as it was found and as it works. */
-static bool start(ENGINE *e, const struct ib_key_source *source, const char *name, struct ib_error **err)
+static bool start(ENGINE *e, const struct ib_signing_key_source *source, const char *name, struct ib_error **err)
 {
 	IB_CLEANUP(ib_secret_free) char *pin = NULL;
 	bool in_uri = strstr(source->key, "pin-value=") || strstr(source->key, "pin-source=");
@@ -45,7 +45,7 @@ static bool start(ENGINE *e, const struct ib_key_source *source, const char *nam
 	return true;
 }
 
-bool ib_pkcs11_load(const struct ib_key_source *source, const char *name, EVP_PKEY **ret, void **ret_engine,
+bool ib_pkcs11_load(const struct ib_signing_key_source *source, const char *name, EVP_PKEY **ret, void **ret_engine,
 		    struct ib_error **err)
 {
 	if (!source->pkcs11_module || !g_file_test(source->pkcs11_module, G_FILE_TEST_IS_REGULAR))

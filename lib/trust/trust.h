@@ -144,10 +144,10 @@ bool ib_catalog_verify(const struct ib_catalog *c, const struct ib_anchors *anch
 /* ---- keys ---- */
 
 /** A private key with its certificate chain, opened once for several signatures. */
-struct ib_key;
+struct ib_signing_key;
 
 /** Where a key is. Zero means absent. All borrowed for the call. */
-struct ib_key_source {
+struct ib_signing_key_source {
 	const char *certificate;   /**< PEM file: the signer's certificate first, then those above it */
 	const char *key;           /**< PEM file, or a "pkcs11:" URI */
 	const char *pkcs11_module; /**< path of the token's PKCS#11 library; required for a URI */
@@ -163,29 +163,29 @@ struct ib_key_source {
 /**
  * Open a key; RSA (2048 bits and more) or EC.
  *
- * @param ret  owned by the caller (ib_key_free)
+ * @param ret  owned by the caller (ib_signing_key_free)
  * @param err  IB_ERR_INPUT: missing or broken file, Ed25519 and other kinds (OpenSSL 3.0 cannot use
  *             them in CMS), a certificate that does not belong to the key; IB_ERR_SYSTEM: the token
  *             refused
  */
-bool ib_key_open(const struct ib_key_source *source, struct ib_key **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_signing_key_open(const struct ib_signing_key_source *source, struct ib_signing_key **ret, struct ib_error **err) IB_MUST_CHECK;
 /** Free; NULL is fine. */
-void ib_key_free(struct ib_key *key);
-/** Cleanup form of ib_key_free(). */
-void ib_key_clear(struct ib_key **key);
-#define ib_auto_key IB_CLEANUP(ib_key_clear) struct ib_key *
+void ib_signing_key_free(struct ib_signing_key *key);
+/** Cleanup form of ib_signing_key_free(). */
+void ib_signing_key_clear(struct ib_signing_key **key);
+#define ib_auto_signing_key IB_CLEANUP(ib_signing_key_clear) struct ib_signing_key *
 
 /** The certificates of the key, PEM, signer's first; owned by the caller (g_free). */
-char *ib_key_certificates(const struct ib_key *key);
+char *ib_signing_key_certificates(const struct ib_signing_key *key);
 
 /**
  * Sign bytes plainly: RSA PKCS#1 v1.5 or ECDSA (DER) with SHA-256.
  * @param ret  the signature; owned by the caller (g_bytes_unref). IB_ERR_SYSTEM when the key refuses
  */
-bool ib_key_sign(struct ib_key *key, const void *data, size_t len, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_signing_key_sign(struct ib_signing_key *key, const void *data, size_t len, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /**
- * Verify what ib_key_sign() made.
+ * Verify what ib_signing_key_sign() made.
  * @param pem        certificates, the signer's first; borrowed
  * @param content    what was signed; borrowed
  * @param signature  borrowed
@@ -208,7 +208,7 @@ bool ib_signature_verify(const char *pem, GBytes *content, GBytes *signature, co
  * @param ret   owned by the caller (g_bytes_unref)
  * @param err   IB_ERR_SYSTEM: the key refused; IB_ERR_VERIFY: the result did not verify
  */
-bool ib_cms_sign_detached(struct ib_key *key, const void *data, size_t len, int64_t time, GBytes **ret,
+bool ib_cms_sign_detached(struct ib_signing_key *key, const void *data, size_t len, int64_t time, GBytes **ret,
 			  struct ib_error **err) IB_MUST_CHECK;
 
 /**

@@ -572,7 +572,7 @@ static bool runs(const char *const *argv)
 }
 
 /* Sign, stamp, verify, and let OpenSSL's own program judge. */
-static void check_signing(struct ib_key *key, const char *name)
+static void check_signing(struct ib_signing_key *key, const char *name)
 {
 	static const char text[] = "digest  file\n";
 	const size_t len = sizeof(text) - 1;
@@ -613,12 +613,12 @@ static void check_signing(struct ib_key *key, const char *name)
 	cr_expect(runs(argv), "openssl does not accept the signature of %s", name);
 }
 
-static struct ib_key *open_key(const struct ib_key_source *source)
+static struct ib_signing_key *open_key(const struct ib_signing_key_source *source)
 {
-	struct ib_key *key = NULL;
+	struct ib_signing_key *key = NULL;
 	struct ib_error *err = NULL;
 
-	cr_assert(ib_key_open(source, &key, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert(ib_signing_key_open(source, &key, &err), "%s", err ? ib_error_cause(err) : "");
 	return key;
 }
 
@@ -635,7 +635,7 @@ static X509 *certify(EVP_PKEY *key)
 Test(cms, signs_with_ec)
 {
 	g_autofree char *cert = save_cert("c.pem", signer.cert, root.cert), *file = save_key("k.pem", signer.key, NULL);
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .key = file });
+	ib_auto_signing_key key = open_key(&(struct ib_signing_key_source){ .certificate = cert, .key = file });
 
 	check_signing(key, "EC");
 }
@@ -646,7 +646,7 @@ Test(cms, signs_with_encrypted_rsa)
 	X509 *x = certify(rsa);
 	g_autofree char *cert = save_cert("c.pem", x, NULL), *file = save_key("k.pem", rsa, "open sesame");
 	char phrase[] = "open sesame";
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .key = file, .secret = tell,
+	ib_auto_signing_key key = open_key(&(struct ib_signing_key_source){ .certificate = cert, .key = file, .secret = tell,
 			.user = phrase });
 
 	check_signing(key, "RSA");
@@ -657,16 +657,16 @@ Test(cms, signs_with_encrypted_rsa)
 Test(cms, plain_signature)
 {
 	g_autofree char *cert = save_cert("c.pem", signer.cert, NULL), *file = save_key("k.pem", signer.key, NULL);
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .key = file });
+	ib_auto_signing_key key = open_key(&(struct ib_signing_key_source){ .certificate = cert, .key = file });
 	ib_auto_anchors a = anchors(root.cert, IN_2021);
 	ib_auto_anchors other = anchors(other_root.cert, IN_2021);
 	ib_auto_signer s = { 0 };
 	ib_auto_error err = NULL;
 	g_autoptr(GBytes) sig = NULL;
-	g_autofree char *pem = ib_key_certificates(key);
+	g_autofree char *pem = ib_signing_key_certificates(key);
 	g_autoptr(GBytes) abc = g_bytes_new_static("abc", 3), abd = g_bytes_new_static("abd", 3);
 
-	cr_assert(ib_key_sign(key, "abc", 3, &sig, &err));
+	cr_assert(ib_signing_key_sign(key, "abc", 3, &sig, &err));
 	cr_expect(ib_signature_verify(pem, abc, sig, a, &s, &err));
 	cr_expect_str_eq(s.subject, "CN=Lab Signer");
 	ib_signer_fini(&s);
@@ -686,7 +686,7 @@ Test(cms, refuses_keys)
 	g_autofree char *rsa_cert = save_cert("rsa-c.pem", small_cert, NULL);
 	char wrong[] = "wrong";
 	const struct {
-		struct ib_key_source source;
+		struct ib_signing_key_source source;
 		const char *cause;
 	} cases[] = {
 		{ { .certificate = cert, .key = ed }, "ED25519" },
@@ -701,9 +701,9 @@ Test(cms, refuses_keys)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		ib_auto_key key = NULL;
+		ib_auto_signing_key key = NULL;
 		ib_auto_error err = NULL;
-		cr_assert_not(ib_key_open(&cases[i].source, &key, &err), "%s", cases[i].cause);
+		cr_assert_not(ib_signing_key_open(&cases[i].source, &key, &err), "%s", cases[i].cause);
 		cr_expect_eq(ib_error_code(err), IB_ERR_INPUT, "%s", cases[i].cause);
 		cr_expect(strstr(ib_error_cause(err), cases[i].cause), "%s: %s", cases[i].cause, ib_error_cause(err));
 	}
@@ -768,13 +768,13 @@ Test(cms, signs_with_token)
 	g_mkdir(tokens, 0700);
 	cr_assert(runs(init) && runs(import));
 	/* the wrong PIN first: once logged in, the whole process is */
-	ib_auto_key none = NULL;
+	ib_auto_signing_key none = NULL;
 	ib_auto_error err = NULL;
-	cr_assert_not(ib_key_open(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
+	cr_assert_not(ib_signing_key_open(&(struct ib_signing_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
 		.secret = tell, .user = wrong, .key = "pkcs11:token=lab;object=sign;type=private" }, &none, &err));
 	cr_expect_eq(ib_error_code(err), IB_ERR_SYSTEM);
 	cr_expect_null(strstr(ib_error_cause(err), wrong));
-	ib_auto_key key = open_key(&(struct ib_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
+	ib_auto_signing_key key = open_key(&(struct ib_signing_key_source){ .certificate = cert, .pkcs11_module = SOFTHSM,
 		.secret = tell, .user = pin, .key = "pkcs11:token=lab;object=sign;type=private" });
 	check_signing(key, "token");
 }
