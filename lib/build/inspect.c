@@ -280,7 +280,7 @@ static bool inspect_hive(struct request *q, JsonObject *o, struct ib_error **err
 	json_object_set_array_member(o, "keys", keys);
 	if (!ib_input_bytes(q->in, SMALL_MAX, &bytes, err) || !ib_hive_load(bytes, &options, &hive, err))
 		return false;
-	struct ib_signing_key *root = ib_hive_root(hive);
+	struct ib_key *root = ib_hive_root(hive);
 	set_text(o, "kind", "registry hive");
 	set_text(o, "root", ib_key_name(root));
 	for (size_t i = 0; i < ib_key_count(root) && i < LIST_MAX; i++)
