@@ -406,8 +406,8 @@ bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan
  */
 bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install_summary *sum, struct ib_error **err)
 	IB_MUST_CHECK;
-/* Whether a key by this name stays although it is empty: Windows expects it. */
-bool ib_svc_standing_key(const char *name);
+/* Whether a key stays although it is empty: Windows expects it. */
+bool ib_svc_standing_key(enum ib_hive_id hive, const char *path);
 /* Take one thing away; *ret_removed false when it was not there. */
 bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
 	IB_MUST_CHECK;

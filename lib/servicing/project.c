@@ -137,16 +137,31 @@ static bool remove_value(struct ib_store *s, const struct ib_effect *e, bool *re
 	return true;
 }
 
-/* Keys that stay although they are empty: others expect them. */
+/* Keys that stay although they are empty: others expect them. Below SOFTWARE, its 32-bit twin, or a control set. */
 static const char *const standing[] = {
-	"Microsoft", "Windows", "CurrentVersion", "Policies", "Classes", "CLSID", "Run", "RunOnce", "Uninstall",
-	"Services", "EventLog", "Application", "System", "Security", "Control", "Wow6432Node", "Parameters",
+	"Microsoft", "Microsoft\\Windows", "Microsoft\\Windows\\CurrentVersion", "Microsoft\\Windows\\CurrentVersion\\Run",
+	"Microsoft\\Windows\\CurrentVersion\\RunOnce", "Microsoft\\Windows\\CurrentVersion\\Uninstall",
+	"Microsoft\\Windows\\CurrentVersion\\Explorer", "Microsoft\\Windows\\CurrentVersion\\Policies",
+	"Microsoft\\Windows NT", PATH_NT, "Policies", "Policies\\Microsoft", "Policies\\Microsoft\\Windows", "Classes",
+	"Classes\\CLSID", "Classes\\Interface", "Classes\\AppID", "Classes\\TypeLib", "Control", "Services", "Enum",
+	"Services\\EventLog", "Services\\EventLog\\Application", "Services\\EventLog\\System",
+	"Services\\EventLog\\Security",
 };
 
-bool ib_svc_standing_key(const char *name)
+bool ib_svc_standing_key(enum ib_hive_id hive, const char *path)
 {
+	const char *const tops[] = { "Wow6432Node", "Software" };
+	const char *rest = path;
+
+	if (hive == IB_HIVE_SYSTEM)
+		rest = strchr(path, '\\') ? strchr(path, '\\') + 1 : "Control";
+	for (size_t i = 0; i < G_N_ELEMENTS(tops); i++) {
+		size_t len = strlen(tops[i]);
+		if (!g_ascii_strncasecmp(rest, tops[i], len) && (!rest[len] || rest[len] == '\\'))
+			rest = rest[len] ? rest + len + 1 : "Microsoft";
+	}
 	for (size_t i = 0; i < G_N_ELEMENTS(standing); i++)
-		if (ib_name_equal(standing[i], name))
+		if (ib_name_equal(standing[i], rest))
 			return true;
 	return false;
 }
@@ -158,7 +173,7 @@ static bool remove_key(struct ib_store *s, const struct ib_effect *e, bool *ret_
 	if (!ib_store_hive(s, e->hive, &hive, err))
 		return false;
 	struct ib_key *key = *e->path ? ib_key_find(ib_hive_root(hive), e->path) : NULL;
-	if (!key || ib_key_count(key) || ib_key_value_count(key) || ib_svc_standing_key(ib_key_name(key)))
+	if (!key || ib_key_count(key) || ib_key_value_count(key) || ib_svc_standing_key(e->hive, e->path))
 		return true;
 	*ret_removed = true;
 	return ib_key_remove(hive, key, err);
