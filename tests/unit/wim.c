@@ -38,7 +38,7 @@ static char *text_at(struct ib_image *image, const char *path)
 	if (!ib_image_read(image, path, 1000, &bytes, &err))
 		return g_strdup("(none)");
 	const char *data = g_bytes_get_data(bytes, &len);
-	return g_strndup(data, len);
+	return g_strndup(data ? data : "", len);
 }
 
 #define expect_text(image, path, text)                          \
