@@ -5,6 +5,8 @@
 
 /* NTFS: UTF-16 units in a name. */
 #define NAME_UNITS_MAX 255u
+/* NTFS: names of one file. */
+#define LINKS_MAX 1024u
 
 /* ---- looking ---- */
 
@@ -323,6 +325,9 @@ bool ib_image_link(struct ib_image *image, struct ib_node *existing, const char 
 
 	if (ib_node_is_dir(existing))
 		return ib_throw(err, IB_ERR_INPUT, "a directory cannot be linked to '%s'", path);
+	if (existing->inode->names >= LINKS_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' would be name %u of one file, NTFS takes at most %u", path,
+				existing->inode->names + 1, LINKS_MAX);
 	if (!find_place(image, path, &place, err))
 		return false;
 	if (place.node && place.node->dir) {

@@ -74,7 +74,8 @@ void ib_wim_free(struct ib_wim *wim);
 /** What the header says; borrowed. */
 const struct ib_wim_info *ib_wim_info(const struct ib_wim *wim);
 
-/** LZX level 1..100 for new blobs (default 20) and number of compressor threads (0 = number of processors). */
+/** LZX level 1..100 for new blobs (default 20; 0 = default) and number of compressor threads (0 = number of
+ *  processors). To be called before the first content is added. The result's bytes depend on the level only. */
 void ib_wim_set_compressor(struct ib_wim *wim, unsigned level, unsigned threads);
 
 /* ---- images ---- */
@@ -196,7 +197,8 @@ bool ib_image_set_content(struct ib_image *image, struct ib_node *node, const ui
 bool ib_image_mkdir(struct ib_image *image, const char *path, const struct ib_node_meta *meta,
 		    struct ib_node **ret, struct ib_error **err) IB_MUST_CHECK;
 
-/** One more name for an existing file (hard link); replaces what lies at path. ret may be NULL. */
+/** One more name for an existing file (hard link); replaces a file that lies at path. ret may be NULL.
+ *  NTFS takes at most 1024 names of one file: more are IB_ERR_INPUT. */
 bool ib_image_link(struct ib_image *image, struct ib_node *existing, const char *path, struct ib_node **ret,
 		   struct ib_error **err) IB_MUST_CHECK;
 
@@ -219,11 +221,13 @@ void ib_node_set_security(struct ib_image *image, struct ib_node *node, GBytes *
  * SDDL text to a self-relative descriptor: owner, group, DACL, SACL; allow, deny, audit,
  * object ACEs; SIDs by number and by the well-known two-letter names.
  * Throws IB_ERR_INPUT with the place in the text. Result: g_bytes_unref.
+ * Conditional and attribute entries (XA, XD, XU, ZA, RA, FL) and SIDs relative to a domain are refused by name.
  * Format: MS-DTYP 2.5.1, 2.4.
  */
 bool ib_sddl_parse(const char *text, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
-/** A descriptor's SDDL text; owned by the caller (g_free). Throws IB_ERR_INPUT when malformed. */
+/** A descriptor's SDDL text; owned by the caller (g_free). Throws IB_ERR_INPUT when malformed, or when it has
+ *  entries that ib_sddl_parse() does not take (images keep those as they are). */
 bool ib_sddl_format(GBytes *descriptor, char **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- writing ---- */
@@ -251,7 +255,8 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
 
 /**
  * Write all images to an output (a new file, or a region of an ISO).
- * Blobs no image refers to are left out. The header is written last.
+ * Blobs no image refers to are left out. The header is written last; before, the file says it is incomplete.
+ * LZMS and solid files are read, not written: choose another compression for the result.
  * @param ret_size  size of the WIM in bytes
  * Throws IB_ERR_SYSTEM (space …), IB_ERR_INPUT/IB_ERR_VERIFY (a source blob is bad), IB_ERR_INTERRUPTED.
  */
