@@ -144,8 +144,9 @@ static void append_removal(GString *s, const struct ib_removal *r)
 	append_registry(s, r->keys, false);
 	for (char **n = r->files; n && *n; n++) {
 		g_autofree char *path = g_strconcat("%SystemDrive%\\", *n, NULL);
-		/* The drive is a variable on purpose: append it unquoted for '%'. */
-		g_string_append_printf(s, "if exist \"%s\" del /F /Q \"%s\"\r\n", path, path);
+		/* %SystemDrive% is meant as a variable, so '%' stays single here; "path\" exists for folders only. */
+		g_string_append_printf(s, "if exist \"%s\\\" rmdir /S /Q \"%s\"\r\nif exist \"%s\" del /F /Q \"%s\"\r\n", path,
+				       path, path, path);
 	}
 }
 
