@@ -13,7 +13,7 @@ struct tree_reader {
 	const uint8_t *data;
 	uint64_t size;
 	uint64_t left;       /* dentries that may still come */
-	GHashTable *groups;  /* link group -> first inode */
+	GHashTable *groups;  /* group_key() -> first inode */
 };
 
 static bool throw_at(uint64_t at, const char *what, struct ib_error **err)
@@ -184,40 +184,37 @@ static void dentry_fini(struct dentry *d)
 
 /* ---- link groups ---- */
 
-static bool same_streams(const struct inode *a, const struct inode *b)
+/* What names of one file have in common: the number of the group, and the streams. */
+static GBytes *group_key(const struct dentry *d)
 {
-	if (memcmp(a->hash, b->hash, sizeof a->hash) != 0 || a->extra_count != b->extra_count)
-		return false;
-	for (unsigned i = 0; i < a->extra_count; i++)
-		if (memcmp(a->extra[i].hash, b->extra[i].hash, sizeof a->extra[i].hash) != 0)
-			return false;
-	return true;
+	const struct inode *inode = d->inode;
+	GByteArray *key = g_byte_array_new();
+
+	g_byte_array_append(key, (const uint8_t *)&d->group, sizeof d->group);
+	g_byte_array_append(key, inode->hash, sizeof inode->hash);
+	for (unsigned i = 0; i < inode->extra_count; i++) {
+		const struct stream *s = &inode->extra[i];
+		g_byte_array_append(key, s->hash, sizeof s->hash);
+		g_byte_array_append(key, s->name, s->name_bytes);
+	}
+	return g_byte_array_free_to_bytes(key);
 }
 
 /*
- * Names of one group share their inode. Old files give the content at one name
- * of the group only; names whose content truly differs are files of their own.
+ * Names of one group share their inode. Some images use one number for several
+ * files (libwim knows of Windows 7): names whose content differs are not links.
  */
 static void join_group(struct tree_reader *t, struct dentry *d)
 {
-	struct inode *inode = d->inode;
-
-	if (d->group == 0 || ib_wim_inode_is_dir(inode))
+	if (d->group == 0 || d->inode->attributes & IB_ATTR_DIRECTORY)
 		return;
-	struct inode *first = g_hash_table_lookup(t->groups, &d->group);
+	g_autoptr(GBytes) key = group_key(d);
+	struct inode *first = g_hash_table_lookup(t->groups, key);
 	if (!first) {
-		g_hash_table_insert(t->groups, g_memdup2(&d->group, sizeof d->group), inode);
+		g_hash_table_insert(t->groups, g_steal_pointer(&key), d->inode);
 		return;
 	}
-	if (!same_streams(first, inode)) {
-		if (first->extra_count || inode->extra_count)
-			return;
-		if (ib_wim_hash_is_zero(first->hash))
-			memcpy(first->hash, inode->hash, sizeof first->hash);
-		else if (!ib_wim_hash_is_zero(inode->hash))
-			return;
-	}
-	ib_wim_inode_unref(inode);
+	ib_wim_inode_unref(d->inode);
 	d->inode = first;
 }
 
@@ -306,7 +303,7 @@ bool ib_wim_metadata_read(struct ib_image *image, GBytes *bytes, struct ib_error
 
 	t.size = size;
 	t.left = size / DENTRY_MIN + 1;
-	t.groups = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	t.groups = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
 	bool ok = read_security(&t, &at, err) && read_tree(&t, at, err);
 	g_hash_table_unref(t.groups);
 	return ok;
