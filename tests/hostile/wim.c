@@ -196,6 +196,29 @@ Test(wim, unchanged_is_accepted)
 	ib_wim_free(wim);
 }
 
+/* One number for two files with different content, as some images have it: they are no links. */
+Test(wim, group_number_used_twice)
+{
+	struct ib_wim *wim = NULL;
+	struct ib_image *image;
+	ib_auto_error err = NULL;
+	struct view v;
+	size_t size;
+	uint8_t *file = make(&size);
+
+	look(file, &v);
+	ib_put_le64(v.leaf + 88, 5);
+	ib_put_le64(v.leaf + ib_le64(v.leaf) + 88, 5);
+	ib_digest_bytes(IB_DIGEST_SHA1, v.metadata, ib_le32(v.table), v.table + 30);
+	g_autoptr(GBytes) bytes = g_bytes_new_take(file, size);
+	ib_auto_input in = ib_input_from_bytes(bytes, "group.wim");
+	cr_assert(ib_wim_open(in, NULL, &wim, &err) && ib_wim_image(wim, 1, &image, &err));
+	struct ib_node *a = ib_image_find(image, "file"), *b = ib_image_find(image, "other");
+	cr_expect_eq(ib_node_link_count(image, a), 1);
+	cr_expect_neq(memcmp(ib_node_hash(a), ib_node_hash(b), IB_WIM_HASH_SIZE), 0);
+	ib_wim_free(wim);
+}
+
 /* Cut anywhere: never accepted whole. */
 Test(wim, cut_short)
 {
