@@ -189,7 +189,7 @@ static bool throw_chain(const struct ib_chain_request *r, X509_STORE_CTX *ctx, s
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_CERT_UNTRUSTED:
 		ib_throw(err, IB_ERR_VERIFY, "%s, '%s', is not known: no trust anchor is above it", r->what, signer);
-		return ib_hint(err, "if you trust it, name the certificate of '%s' or of '%s' with --trust FILE",
+		return ib_hint(err, "if you trust it, name the certificate of '%s' or of '%s' as trust anchor (--trust FILE, or [updates] trust)",
 			       top_issuer, top_subject);
 	default:
 		return ib_throw(err, IB_ERR_VERIFY, "%s: the chain of '%s' is not valid at '%s': %s", r->what, signer,
