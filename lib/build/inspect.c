@@ -202,6 +202,7 @@ static bool set_trust(struct request *q, JsonObject *o, struct ib_package *p, st
 		return false;
 	set_text(t, "verdict", "good");
 	set_text(t, "signer", trust.signer);
+	set_text(t, "anchor", trust.anchor);
 	set_text(t, "signed", trust.time);
 	json_object_set_int_member(t, "catalogs", trust.catalogs);
 	json_object_set_int_member(t, "members", trust.members);
@@ -215,12 +216,12 @@ static bool inspect_package(struct request *q, JsonObject *o, struct ib_error **
 
 	if (!ib_package_open(q->path, &p, err))
 		return false;
+	set_text(o, "kind", "package");
 	bool ok = set_trust(q, o, p, err);
 	if (ok) {
 		JsonArray *children = json_array_new();
 		const GPtrArray *mums = ib_package_mums(p), *manifests = ib_package_manifests(p);
 		unsigned deployments = 0;
-		set_text(o, "kind", "package");
 		json_object_set_object_member(o, "root", mum_json(ib_package_root(p)));
 		for (guint i = 1; i < mums->len; i++)
 			json_array_add_string_element(children, ((const struct ib_mum *)g_ptr_array_index(mums, i))->package_id);
@@ -277,11 +278,11 @@ static bool inspect_hive(struct request *q, JsonObject *o, struct ib_error **err
 	struct ib_hive *hive = NULL;
 	JsonArray *keys = json_array_new();
 
+	set_text(o, "kind", "registry hive");
 	json_object_set_array_member(o, "keys", keys);
 	if (!ib_input_bytes(q->in, SMALL_MAX, &bytes, err) || !ib_hive_load(bytes, &options, &hive, err))
 		return false;
 	struct ib_key *root = ib_hive_root(hive);
-	set_text(o, "kind", "registry hive");
 	set_text(o, "root", ib_key_name(root));
 	for (size_t i = 0; i < ib_key_count(root) && i < LIST_MAX; i++)
 		json_array_add_string_element(keys, ib_key_name(ib_key_child(root, i)));
@@ -361,15 +362,17 @@ static bool wim_json(struct request *q, struct ib_input *in, JsonObject *o, stru
 	JsonArray *images = json_array_new();
 	struct ib_wim *wim = NULL;
 
-	json_object_set_array_member(o, "images", images);
-	if (!ib_wim_open(in, NULL, &wim, err))
+	if (!ib_wim_open(in, NULL, &wim, err)) {
+		json_array_unref(images);
 		return false;
+	}
 	const struct ib_wim_info *info = ib_wim_info(wim);
 	set_text(o, "compression", names[info->compression]);
 	json_object_set_int_member(o, "chunk_size", info->chunk_size);
 	json_object_set_int_member(o, "boot_index", info->boot_index);
 	json_object_set_int_member(o, "blobs", (gint64)info->blob_count);
 	json_object_set_int_member(o, "blob_bytes", (gint64)info->blob_bytes);
+	json_object_set_array_member(o, "images", images);
 	bool ok = q->index <= info->image_count ? true :
 		  ib_throw(err, IB_ERR_INPUT, "'%s' has %u images, there is no %u", q->path, info->image_count, q->index);
 	for (unsigned i = 1; ok && i <= info->image_count; i++)
@@ -393,10 +396,10 @@ static bool inspect_media(struct request *q, JsonObject *o, struct ib_error **er
 	ib_auto_media media = NULL;
 	ib_auto_input in = NULL;
 
+	set_text(o, "kind", "ISO");
 	json_object_set_array_member(o, "boot", boot);
 	if (!ib_media_open(q->in, &media, err))
 		return false;
-	set_text(o, "kind", "ISO");
 	set_text(o, "file_system", kinds[ib_media_kind(media)]);
 	set_text(o, "label", ib_media_label(media));
 	json_object_set_int_member(o, "entries", (gint64)ib_media_count(media));

@@ -241,6 +241,7 @@ uint64_t ib_package_payload_bytes(const struct ib_package *p);
 /** Verdict on one package's trust. */
 struct ib_package_trust {
 	char *signer;       /**< subject of the signer of the root's catalog */
+	char *anchor;       /**< subject of the anchor its chain ends at */
 	char *time;         /**< ISO 8601 time the signature was judged at */
 	unsigned catalogs;  /**< catalogs verified */
 	unsigned members;   /**< mums and manifests found in them */

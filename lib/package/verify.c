@@ -39,6 +39,7 @@ static bool verify_mum(struct chain *c, const struct ib_mum *mum, struct ib_erro
 		return ib_while(err, "verifying catalog '%s'", name);
 	if (mum == c->p->root) {
 		c->trust.signer = g_strdup(verdict.signer.subject);
+		c->trust.anchor = g_strdup(verdict.signer.anchor);
 		c->trust.time = ib_time_text(verdict.signer.time);
 	}
 	ib_catalog_verdict_fini(&verdict);
@@ -105,6 +106,7 @@ bool ib_package_verify(struct ib_package *p, const struct ib_anchors *anchors, s
 void ib_package_trust_clear(struct ib_package_trust *t)
 {
 	g_free(t->signer);
+	g_free(t->anchor);
 	g_free(t->time);
-	t->signer = t->time = NULL;
+	t->signer = t->anchor = t->time = NULL;
 }
