@@ -115,14 +115,24 @@ struct ib_check_result {
 /** Free what is inside. */
 void ib_check_result_clear(struct ib_check_result *r);
 
+/** How to verify. Strings are borrowed for the call. */
+struct ib_check_options {
+	size_t size;                  /**< sizeof this struct */
+	char *const *anchors_files;   /**< PEM/DER files of trusted roots, NULL-ended; NULL: signatures and catalogs
+				           are not judged, and lines say so */
+	bool full;                    /**< read and hash every blob */
+	int64_t now;                  /**< real time, seconds since 1970: when signatures without time stamp are judged */
+	struct ib_progress *progress; /**< or NULL */
+};
+
 /**
  * Verify a build folder, an ISO or a WIM: digests, signature, media structures, component store of each image.
- * @param anchors_files  PEM/DER files of trusted roots, NULL-ended; NULL: signatures and catalogs are not judged, and lines say so
- * @param full           read and hash every blob
+ * The catalogs inside the images of a folder are not judged: their roots are those of the updates, not of the folder.
  * Findings are results; errors are what could not be looked at.
+ * @param ret  clear with ib_check_result_clear
  */
-bool ib_build_verify(const char *path, char *const *anchors_files, bool full, struct ib_progress *progress,
-		     struct ib_check_result *ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_build_verify(const char *path, const struct ib_check_options *options, struct ib_check_result *ret,
+		     struct ib_error **err) IB_MUST_CHECK;
 
 /**
  * Say what a file holds, as one JSON document (docs/json.md): an ISO, a WIM (index: one image of it, 0 all),

@@ -106,9 +106,10 @@ static bool write_receipt(const char *dir, const char *url, int64_t now, struct 
 /* The folder must be what was signed: digests compared before anything leaves. */
 static bool check_folder(const char *dir, struct ib_progress *progress, struct ib_error **err)
 {
+	struct ib_check_options o = { .size = sizeof o, .progress = progress };
 	struct ib_check_result r = { 0 };
 
-	if (!ib_build_verify(dir, NULL, false, progress, &r, err))
+	if (!ib_build_verify(dir, &o, &r, err))
 		return false;
 	bool ok = r.findings->len == 0;
 	if (!ok)

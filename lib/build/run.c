@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -245,6 +246,13 @@ bool ib_build_plan(const struct ib_build_options *options, struct ib_plan **ret,
 
 /* ---- the workspace ---- */
 
+static bool is_file_at(int fd, const char *path)
+{
+	struct stat mine, there;
+
+	return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
 /* One build of a folder at a time: the lock lives as long as the fd. */
 static bool lock_workspace(struct build *b, int *ret_fd, struct ib_error **err)
 {
@@ -256,7 +264,8 @@ static bool lock_workspace(struct build *b, int *ret_fd, struct ib_error **err)
 	int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", lock);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	/* The other build removes the file when it ends: a lock on a removed file keeps nobody out. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_file_at(fd, lock)) {
 		close(fd);
 		ib_throw(err, IB_ERR_SYSTEM, "another build of '%s' is running", b->final_dir);
 		return ib_hint(err, "wait for it, or give another folder with -o");

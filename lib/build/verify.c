@@ -81,8 +81,8 @@ static void add_findings(struct ib_check_result *r, const struct ib_verify_resul
 	}
 }
 
-static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anchors *anchors, bool full,
-			 struct ib_progress *progress, struct ib_check_result *r, struct ib_error **err)
+static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anchors *anchors,
+			 const struct ib_check_options *o, struct ib_check_result *r, struct ib_error **err)
 {
 	g_autofree char *name = ib_wim_image_property(wim, index, "NAME");
 	struct ib_verify_result v = { 0 };
@@ -95,7 +95,7 @@ static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anc
 		g_ptr_array_add(r->lines, g_strdup_printf("'%s' is no Windows image: it has no component store to check", name));
 		return true;
 	}
-	bool ok = ib_store_open(wim, index, 0, &store, err) && ib_store_verify(store, anchors, full, &v, progress, err);
+	bool ok = ib_store_open(wim, index, 0, &store, err) && ib_store_verify(store, anchors, o->full, &v, o->progress, err);
 	if (ok)
 		add_findings(r, &v, name ? name : "image");
 	ib_verify_result_clear(&v);
@@ -103,23 +103,23 @@ static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anc
 	return ok;
 }
 
-static bool verify_wim(struct ib_input *in, const struct ib_anchors *anchors, bool full, struct ib_progress *progress,
+static bool verify_wim(struct ib_input *in, const struct ib_anchors *anchors, const struct ib_check_options *o,
 		       struct ib_check_result *r, struct ib_error **err)
 {
 	struct ib_wim *wim = NULL;
 	bool ok = ib_wim_open(in, NULL, &wim, err);
 
 	for (unsigned i = 1; ok && i <= ib_wim_info(wim)->image_count; i++)
-		ok = verify_image(wim, i, anchors, full, progress, r, err);
-	if (ok && full) {
-		ok = ib_wim_verify_blobs(wim, NULL, progress, err);
+		ok = verify_image(wim, i, anchors, o, r, err);
+	if (ok && o->full) {
+		ok = ib_wim_verify_blobs(wim, NULL, o->progress, err);
 		g_ptr_array_add(r->lines, g_strdup_printf("'%s': every blob was read and hashed", ib_input_name(in)));
 	}
 	ib_wim_free(wim);
 	return ok ? true : ib_while(err, "verifying '%s'", ib_input_name(in));
 }
 
-static bool verify_iso(struct ib_input *in, const struct ib_anchors *anchors, bool full, struct ib_progress *progress,
+static bool verify_iso(struct ib_input *in, const struct ib_anchors *anchors, const struct ib_check_options *o,
 		       struct ib_check_result *r, struct ib_error **err)
 {
 	static const char *const wims[] = { "sources/boot.wim", "sources/install.wim" };
@@ -135,7 +135,7 @@ static bool verify_iso(struct ib_input *in, const struct ib_anchors *anchors, bo
 	for (size_t i = 0; i < G_N_ELEMENTS(wims); i++) {
 		const struct ib_media_entry *e = ib_media_find(media, wims[i]);
 		ib_auto_input wim = NULL;
-		if (e && (!ib_media_file(media, e, &wim, err) || !verify_wim(wim, anchors, full, progress, r, err)))
+		if (e && (!ib_media_file(media, e, &wim, err) || !verify_wim(wim, anchors, o, r, err)))
 			return false;
 	}
 	return true;
@@ -182,7 +182,7 @@ static bool find_unlisted(const char *dir, const GPtrArray *sums, struct ib_chec
 	return true;
 }
 
-static bool check_folder_signature(const char *dir, GBytes *list, char *const *anchors_files, int64_t now,
+static bool check_folder_signature(const char *dir, GBytes *list, const struct ib_check_options *o,
 				   struct ib_check_result *r, struct ib_error **err)
 {
 	g_autofree char *path = g_build_filename(dir, "SHA256SUMS.p7s", NULL);
@@ -192,11 +192,12 @@ static bool check_folder_signature(const char *dir, GBytes *list, char *const *a
 		g_ptr_array_add(r->findings, g_strdup("SHA256SUMS is not signed"));
 		return true;
 	}
-	return ib_file_read(path, SIGNATURE_MAX, &sig, err) && check_signature(list, sig, anchors_files, now, r, err);
+	return ib_file_read(path, SIGNATURE_MAX, &sig, err) &&
+	       check_signature(list, sig, o->anchors_files, o->now, r, err);
 }
 
-static bool verify_folder(const char *dir, char *const *anchors_files, bool full, struct ib_progress *progress,
-			  struct ib_check_result *r, struct ib_error **err)
+static bool verify_folder(const char *dir, const struct ib_check_options *o, struct ib_check_result *r,
+			  struct ib_error **err)
 {
 	g_autofree char *path = g_build_filename(dir, "SHA256SUMS", NULL);
 	g_autoptr(GPtrArray) sums = NULL;
@@ -205,27 +206,27 @@ static bool verify_folder(const char *dir, char *const *anchors_files, bool full
 	if (!ib_file_read(path, SUMS_MAX, &list, err))
 		return ib_hint(err, "'%s' is no build folder", dir);
 	g_autofree char *text = g_strndup(g_bytes_get_data(list, NULL), g_bytes_get_size(list));
-	if (!sums_parse(text, path, &sums, err) || !check_folder_signature(dir, list, anchors_files, 0, r, err))
+	if (!sums_parse(text, path, &sums, err) || !check_folder_signature(dir, list, o, r, err))
 		return false;
 	for (guint i = 0; i < sums->len; i++)
-		if (!check_local(dir, g_ptr_array_index(sums, i), progress, r, err))
+		if (!check_local(dir, g_ptr_array_index(sums, i), o->progress, r, err))
 			return false;
 	g_ptr_array_add(r->lines, g_strdup_printf("%u of %u listed files were compared", r->files, sums->len));
 	if (!find_unlisted(dir, sums, r, err))
 		return false;
-	for (guint i = 0; full && i < sums->len; i++) {
+	for (guint i = 0; o->full && i < sums->len; i++) {
 		const struct sum_line *l = g_ptr_array_index(sums, i);
 		g_autofree char *iso = g_build_filename(dir, l->name, NULL);
 		ib_auto_input in = NULL;
 		if (g_str_has_suffix(l->name, ".iso") &&
-		    (!ib_input_open(iso, &in, err) || !verify_iso(in, NULL, full, progress, r, err)))
+		    (!ib_input_open(iso, &in, err) || !verify_iso(in, NULL, o, r, err)))
 			return false;
 	}
 	return true;
 }
 
-bool ib_build_verify(const char *path, char *const *anchors_files, bool full, struct ib_progress *progress,
-		     struct ib_check_result *ret, struct ib_error **err)
+bool ib_build_verify(const char *path, const struct ib_check_options *o, struct ib_check_result *ret,
+		     struct ib_error **err)
 {
 	struct ib_check_result r = { .lines = g_ptr_array_new_with_free_func(g_free),
 				     .findings = g_ptr_array_new_with_free_func(g_free) };
@@ -235,15 +236,15 @@ bool ib_build_verify(const char *path, char *const *anchors_files, bool full, st
 	bool ok;
 
 	if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-		ok = verify_folder(path, anchors_files, full, progress, &r, err);
+		ok = verify_folder(path, o, &r, err);
 	} else {
-		ok = check_anchors(anchors_files, 0, &anchors, err) && ib_input_open(path, &in, err) &&
+		ok = check_anchors(o->anchors_files, o->now, &anchors, err) && ib_input_open(path, &in, err) &&
 		     ib_input_read(in, 0, magic, (size_t)MIN(8u, ib_input_size(in)), err);
 		const struct ib_anchors *judge = anchors && ib_anchors_count(anchors) ? anchors : NULL;
 		if (ok && memcmp(magic, "MSWIM\0\0", 8) == 0)
-			ok = verify_wim(in, judge, full, progress, &r, err);
+			ok = verify_wim(in, judge, o, &r, err);
 		else if (ok)
-			ok = verify_iso(in, judge, full, progress, &r, err);
+			ok = verify_iso(in, judge, o, &r, err);
 		ib_anchors_free(anchors);
 	}
 	if (!ok) {

@@ -58,9 +58,11 @@ static int print_check(struct context *c, struct ib_check_result *r)
 int cmd_verify(struct context *c, struct ib_error **err)
 {
 	g_autofree char **trust = args_values(c->args, "trust");
+	struct ib_check_options o = { .size = sizeof o, .anchors_files = trust, .full = args_has(c->args, "full"),
+				      .now = c->now, .progress = c->progress };
 	struct ib_check_result r = { 0 };
 
-	if (!ib_build_verify(args_word(c->args, 0), trust, args_has(c->args, "full"), c->progress, &r, err))
+	if (!ib_build_verify(args_word(c->args, 0), &o, &r, err))
 		return -1;
 	return print_check(c, &r);
 }

@@ -1,5 +1,6 @@
 #include "imgbuild.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,26 @@ const struct option common_options[] = {
 	{ "help", 'h', NULL, false, "show this help" },
 	{ NULL },
 };
+
+/*
+ * A stream that the caller closed must not become the number of a file we open: what is printed would go into it.
+ * Read-only, so that printing to it still fails.
+ */
+static void keep_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			_exit(IB_ERR_SYSTEM);
+}
+
+/* Everything printed must have arrived: an earlier failed write counts too. */
+static int end_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "imgbuild: error: cannot write the result to stdout\n");
+	return status ? status : IB_ERR_SYSTEM;
+}
 
 /* Set by SIGINT and SIGTERM; the progress channel carries it to the work. */
 volatile sig_atomic_t interrupted;
@@ -153,15 +174,12 @@ static int run(const struct command *command, int argc, char **argv)
 	ib_progress_free(c.progress);
 	g_free(c.data_dir);
 	args_free(args);
-	if (fflush(stdout) != 0 && status == 0) {
-		fprintf(stderr, "imgbuild: error: cannot write the result to stdout\n");
-		status = IB_ERR_SYSTEM;
-	}
-	return status;
+	return end_output(status);
 }
 
 int main(int argc, char **argv)
 {
+	keep_standard_streams();
 	setlocale(LC_CTYPE, "C.UTF-8");
 	catch_signals();
 	if (argc < 2) {
@@ -174,11 +192,11 @@ int main(int argc, char **argv)
 			help_command(c);
 		else
 			help_all();
-		return 0;
+		return end_output(0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("imgbuild %s\n", IB_VERSION);
-		return 0;
+		return end_output(0);
 	}
 	const struct command *c = find_command(argv[1]);
 	return c ? run(c, argc - 2, argv + 2) : unknown_command(argv[1]);
