@@ -157,6 +157,12 @@ int ib_name_compare(const char *a, const char *b)
 	const uint8_t *pa = (const uint8_t *)a, *pb = (const uint8_t *)b;
 	uint16_t la = 0, lb = 0;
 
+	/* Nearly all names are ASCII, and equal at the beginning: no need to decode them. */
+	for (; *pa && *pa < 0x80 && *pb && *pb < 0x80; pa++, pb++) {
+		uint8_t ua = (uint8_t)g_ascii_toupper((gchar)*pa), ub = (uint8_t)g_ascii_toupper((gchar)*pb);
+		if (ua != ub)
+			return ua < ub ? -1 : 1;
+	}
 	for (;;) {
 		uint16_t ua = next_unit(&pa, &la), ub = next_unit(&pb, &lb);
 		if (ua != ub)
