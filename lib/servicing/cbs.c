@@ -260,18 +260,21 @@ static bool supersede_parts(struct ib_store *s, const char *package_id, struct i
 bool ib_svc_supersede(struct ib_store *s, const struct ib_mum *mum, struct ib_error **err)
 {
 	g_autofree char *family = ib_svc_package_family(mum->package_id);
-	const GPtrArray *packages;
+	size_t len = strlen(family);
+	struct ib_hive *software;
 
-	if (!ib_store_packages(s, &packages, err))
+	if (!ib_store_hive(s, IB_HIVE_SOFTWARE, &software, err))
 		return false;
-	for (guint i = 0; i < packages->len; i++) {
-		const struct ib_installed *p = packages->pdata[i];
-		g_autofree char *other = ib_svc_package_family(p->package_id);
+	/* Straight over the keys: an update has a thousand packages, an image several thousand. */
+	struct ib_key *dir = ib_key_find(ib_hive_root(software), PATH_CBS "\\Packages");
+	for (size_t i = 0; dir && i < ib_key_count(dir); i++) {
+		struct ib_key *key = ib_key_child(dir, i);
+		const char *id = ib_key_name(key);
 		struct ib_version v;
-		bool older = ib_name_equal(family, other) && p->state > STATE_SUPERSEDED &&
-			     ib_version_parse(p->package_id + strlen(other), &v) &&
-			     ib_version_compare(&v, &mum->id.number) < 0;
-		if (older && (!set_superseded(s, p->package_id, err) || !supersede_parts(s, p->package_id, err)))
+		if (g_ascii_strncasecmp(id, family, len) || !ib_version_parse(id + len, &v) ||
+		    ib_version_compare(&v, &mum->id.number) >= 0 || dword(key, "CurrentState") <= STATE_SUPERSEDED)
+			continue;
+		if (!set_superseded(s, id, err) || !supersede_parts(s, id, err))
 			return false;
 	}
 	ib_svc_packages_changed(s);

@@ -58,6 +58,7 @@ struct ib_store {
 	GPtrArray *packages;            /* struct ib_installed, on first use; dropped when the state changes */
 	GHashTable *mums;               /* folded package id -> struct ib_mum */
 	GHashTable *descriptors;        /* SDDL text -> GBytes */
+	GHashTable *siblings;           /* folded folder -> GBytes: descriptor of what lies in it */
 };
 
 /* ---- store.c ---- */

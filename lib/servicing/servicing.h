@@ -100,14 +100,18 @@ struct ib_install_summary {
 	uint64_t payload_bytes; /**< of files the store does not have */
 };
 
-/** What installing would do; no change to the store. */
+/**
+ * What installing would do; no change to the store. values_removed and files_removed are upper bounds: what another
+ * component owns stays. Throws as ib_store_install().
+ */
 bool ib_store_plan(struct ib_store *s, const struct ib_package *p, struct ib_install_summary *ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
 /**
  * Install a verified package (ib_package_verify was called): store, projection, registry, services, CBS state.
  * On failure the image may be half changed: throw it away.
- * Throws IB_ERR_NOT_APPLICABLE, IB_ERR_VERIFY, IB_ERR_INPUT (unknown macro …).
+ * Throws IB_ERR_NOT_APPLICABLE, IB_ERR_UP_TO_DATE (this or a newer version is installed), IB_ERR_VERIFY,
+ * IB_ERR_INPUT (unknown macro, missing payload …).
  */
 bool ib_store_install(struct ib_store *s, struct ib_package *p, struct ib_install_summary *ret,
 		      struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;

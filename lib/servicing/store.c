@@ -172,6 +172,7 @@ bool ib_store_open(struct ib_wim *wim, unsigned index, uint64_t time, struct ib_
 	ib_svc_notes_init(s);
 	s->mums = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)ib_mum_free);
 	s->descriptors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	s->siblings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 	if (!open_store(s, err)) {
 		ib_store_free(s);
 		return ib_while(err, "opening the component store of image %u", index);
@@ -192,6 +193,7 @@ void ib_store_free(struct ib_store *s)
 	g_clear_pointer(&s->noted, g_hash_table_unref);
 	g_clear_pointer(&s->mums, g_hash_table_unref);
 	g_clear_pointer(&s->descriptors, g_hash_table_unref);
+	g_clear_pointer(&s->siblings, g_hash_table_unref);
 	g_free(s->arch);
 	g_free(s->edition);
 	g_free(s->product);
