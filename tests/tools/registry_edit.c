@@ -19,13 +19,14 @@
 
 #define TIME UINT64_C(133000000000000000)
 
-static void check(bool ok, struct ib_error *err)
+/* Takes the address: the order in which arguments are evaluated is not defined. */
+static void check(bool ok, struct ib_error **err)
 {
 	if (ok)
 		return;
-	g_autofree char *text = ib_error_format(err, "registry_edit");
+	g_autofree char *text = ib_error_format(*err, "registry_edit");
 	fputs(text, stderr);
-	exit((int)ib_error_code(err));
+	exit((int)ib_error_code(*err));
 }
 
 static struct ib_hive *load(const char *path)
@@ -37,8 +38,8 @@ static struct ib_hive *load(const char *path)
 
 	if (strcmp(path, "-") == 0)
 		return ib_hive_new("ROOT");
-	check(ib_file_read(path, UINT32_MAX, &bytes, &err), err);
-	check(ib_hive_load(bytes, &options, &h, &err), err);
+	check(ib_file_read(path, UINT32_MAX, &bytes, &err), &err);
+	check(ib_hive_load(bytes, &options, &h, &err), &err);
 	return h;
 }
 
@@ -47,8 +48,8 @@ static void save(struct ib_hive *h, const char *path)
 	struct ib_error *err = NULL;
 	g_autoptr(GBytes) bytes = NULL;
 
-	check(ib_hive_save(h, TIME, &bytes, &err), err);
-	check(ib_file_write(path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &err), err);
+	check(ib_hive_save(h, TIME, &bytes, &err), &err);
+	check(ib_file_write(path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &err), &err);
 }
 
 static void many(struct ib_hive *h, unsigned count)
@@ -59,8 +60,8 @@ static void many(struct ib_hive *h, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *path = g_strdup_printf("Parent\\amd64_component-%08x_31bf3856ad364e35",
 							(i * 2654435761u) & 0xFFFFFFFFu);
-		check(ib_key_make(h, ib_hive_root(h), path, &k, &err), err);
-		check(ib_key_set_dword(h, k, "n", i, &err), err);
+		check(ib_key_make(h, ib_hive_root(h), path, &k, &err), &err);
+		check(ib_key_set_dword(h, k, "n", i, &err), &err);
 	}
 }
 
@@ -73,7 +74,7 @@ static void sizes(struct ib_hive *h, int n, char **list)
 		g_autofree uint8_t *data = g_malloc(len + 1);
 		for (size_t j = 0; j < len; j++)
 			data[j] = (uint8_t)(j * 31 + j / 251 + (size_t)i);
-		check(ib_key_set(h, ib_hive_root(h), list[i], IB_REG_BINARY, data, len, &err), err);
+		check(ib_key_set(h, ib_hive_root(h), list[i], IB_REG_BINARY, data, len, &err), &err);
 	}
 }
 
@@ -219,7 +220,7 @@ static void model_write(GHashTable *model, const char *file)
 		}
 	}
 	g_string_append_c(out, '\n'); /* hivexregedit ends with an empty line */
-	check(ib_file_write(file, out->str, out->len, &err), err);
+	check(ib_file_write(file, out->str, out->len, &err), &err);
 }
 
 static char *random_path(GRand *rnd)
@@ -258,7 +259,7 @@ static void random_value(struct ib_hive *h, struct ib_key *k, struct model_key *
 	for (size_t i = 0; i < len; i++)
 		data[i] = (uint8_t)g_rand_int(rnd);
 	/* the first spelling of a name stays: set by the model's, look up by the other */
-	check(ib_key_set(h, k, name, type, data, len, &err), err);
+	check(ib_key_set(h, k, name, type, data, len, &err), &err);
 	model_set(m, name, value_form(type, data, len));
 }
 
@@ -275,7 +276,7 @@ static void random_step(struct ib_hive *h, GHashTable *model, GRand *rnd)
 		exit(1);
 	}
 	if (what == 0 && k) {
-		check(ib_key_remove(h, k, &err), err);
+		check(ib_key_remove(h, k, &err), &err);
 		model_remove(model, path);
 	} else if (what < 4 && k) {
 		g_autofree char *name = g_strdup_printf("v%d", g_rand_int_range(rnd, 0, 50));
@@ -283,7 +284,7 @@ static void random_step(struct ib_hive *h, GHashTable *model, GRand *rnd)
 		*name = 'V';
 		model_unset(model_get(model, path), name);
 	} else {
-		check(ib_key_make(h, ib_hive_root(h), path, &k, &err), err);
+		check(ib_key_make(h, ib_hive_root(h), path, &k, &err), &err);
 		model_make(model, path);
 		random_value(h, k, model_get(model, path), rnd);
 	}
@@ -324,9 +325,9 @@ int main(int argc, char **argv)
 		save(h, argv[3]);
 	} else if (strcmp(verb, "import") == 0 && argc == 6) {
 		g_autoptr(GBytes) text = NULL;
-		check(ib_file_read(argv[4], UINT32_MAX, &text, &err), err);
+		check(ib_file_read(argv[4], UINT32_MAX, &text, &err), &err);
 		check(ib_hive_import(h, argv[5], g_bytes_get_data(text, NULL), g_bytes_get_size(text), argv[4], NULL,
-				     &err), err);
+				     &err), &err);
 		save(h, argv[3]);
 	} else if (strcmp(verb, "export") == 0 && argc == 4) {
 		g_autofree char *text = ib_hive_export(ib_hive_root(h), argv[3]);
