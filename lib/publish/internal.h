@@ -65,9 +65,15 @@ uint64_t answer_u64(struct answer *a);
 /** A string of the packet; borrowed. NULL when it does not fit. */
 const uint8_t *answer_string(struct answer *a, size_t *ret_len);
 
-/** The next packet; waits up to the time-out. */
+/**
+ * The next packet; waits until no byte came for the time-out. After a failure of this or of wire_send
+ * both fail at once: nobody waits twice for a server that is gone.
+ */
 bool wire_receive(struct wire *w, struct answer *ret, struct ib_error **err);
 /** Whether a whole packet is there without waiting. */
 bool wire_ready(struct wire *w);
+
+/** What a server said, fit for a message: short, valid UTF-8, no control characters. Owned by the caller (g_free). */
+char *clean_text(const char *text, size_t len);
 
 #endif

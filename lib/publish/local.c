@@ -43,12 +43,22 @@ static bool local_space(void *place, uint64_t *ret_bytes)
 
 static bool copy_to(const char *part, struct ib_input *in, struct ib_progress *progress, struct ib_error **err)
 {
-	ib_auto_fd fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ib_auto_fd fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	struct ib_output out = { .fd = fd, .name = part };
 
 	if (fd < 0)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", part);
 	return ib_output_copy(&out, 0, in, 0, ib_input_size(in), progress, err) && ib_fd_sync(fd, part, err);
+}
+
+/* The name is safe only when its folder is. */
+static bool sync_folder(const char *dir, struct ib_error **err)
+{
+	ib_auto_fd fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot open '%s'", dir);
+	return ib_fd_sync(fd, dir, err);
 }
 
 static bool local_put(void *place, const char *name, struct ib_input *in, struct ib_progress *progress,
@@ -60,13 +70,13 @@ static bool local_put(void *place, const char *name, struct ib_input *in, struct
 
 	if (!ib_dir_make(dir, err))
 		return false;
-	if (!copy_to(part, in, progress, err)) {
-		unlink(part);
-		return false;
-	}
-	if (rename(part, path) < 0)
-		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot put '%s' in place", path);
-	return true;
+	bool ok = copy_to(part, in, progress, err);
+	if (ok && rename(part, path) < 0)
+		ok = ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot put '%s' in place", path);
+	if (ok)
+		return sync_folder(dir, err);
+	unlink(part);
+	return false;
 }
 
 static bool local_stat(void *place, const char *name, uint64_t *ret_size, struct ib_error **err)

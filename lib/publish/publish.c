@@ -25,8 +25,23 @@ static void address_clear(struct sftp_address *a)
 	g_free(a->folder);
 }
 
+/* The part of "SHA256:…" that counts: 32 bytes in base64, with or without the sign that fills it up. */
+static char *read_fingerprint(const char *text)
+{
+	const char *digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	if (!text || !g_str_has_prefix(text, "SHA256:"))
+		return NULL;
+	size_t n = strspn(text + 7, digits);
+	if (n != 43 || (text[7 + n] && strcmp(text + 7 + n, "=") != 0))
+		return NULL;
+	return g_strndup(text, 7 + n);
+}
+
 static bool open_sftp(GUri *uri, const struct ib_publish_options *o, void **ret, struct ib_error **err)
 {
+	g_autofree char *host_key = read_fingerprint(o->host_key);
+	struct ib_publish_options options = *o;
 	const char *path = g_uri_get_path(uri);
 	struct sftp_address a = {
 		.user = g_strdup(g_uri_get_user(uri)),
@@ -36,38 +51,49 @@ static bool open_sftp(GUri *uri, const struct ib_publish_options *o, void **ret,
 	};
 	bool ok;
 
-	if (!a.user || !a.host || !*a.host)
+	options.host_key = host_key;
+	if (g_uri_get_password(uri)) {
+		ib_throw(err, IB_ERR_USAGE, "a password does not belong into an address");
+		ok = ib_hint(err, "set [publish] password to a reference");
+	} else if (!a.user || !*a.user || !a.host || !*a.host) {
 		ok = ib_throw(err, IB_ERR_USAGE, "'%s' names no user and host", o->url);
-	else if (!o->host_key || !g_str_has_prefix(o->host_key, "SHA256:")) {
-		ib_throw(err, IB_ERR_USAGE, "the server's key is not pinned: a fingerprint SHA256:… is needed");
+	} else if (!host_key) {
+		ib_throw(err, IB_ERR_USAGE, "the server's key is not pinned: a fingerprint SHA256:… of 43 characters is needed");
 		ok = ib_hint(err, "ask the server's owner for it: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
 	} else
-		ok = sftp_open(&a, o, ret, err);
+		ok = sftp_open(&a, &options, ret, err);
 	address_clear(&a);
 	return ok;
 }
 
+static bool open_local(GUri *uri, const char *url, void **ret, struct ib_error **err)
+{
+	const char *host = g_uri_get_host(uri), *path = g_uri_get_path(uri);
+
+	if (host && *host && strcmp(host, "localhost") != 0)
+		return ib_throw(err, IB_ERR_USAGE, "'%s' names a folder of another machine", url);
+	if (*path != '/')
+		return ib_throw(err, IB_ERR_USAGE, "'%s' names no absolute folder", url);
+	return local_open(path, ret, err);
+}
+
 bool ib_publisher_open(const struct ib_publish_options *options, struct ib_publisher **ret, struct ib_error **err)
 {
-	g_autoptr(GUri) uri = g_uri_parse(options->url, G_URI_FLAGS_HAS_PASSWORD, NULL);
-	const struct place_ops *ops = &sftp_ops;
+	g_autoptr(GUri) uri = options->url ? g_uri_parse(options->url, G_URI_FLAGS_HAS_PASSWORD, NULL) : NULL;
 	void *place = NULL;
-	bool ok;
 
 	if (!uri)
-		return ib_throw(err, IB_ERR_USAGE, "'%s' is no address", options->url);
-	if (strcmp(g_uri_get_scheme(uri), "file") == 0) {
-		ops = &local_ops;
-		ok = local_open(g_uri_get_path(uri), &place, err);
-	} else if (strcmp(g_uri_get_scheme(uri), "sftp") == 0) {
-		ok = open_sftp(uri, options, &place, err);
-	} else {
+		return ib_throw(err, IB_ERR_USAGE, "'%s' is no address", options->url ? options->url : "");
+	bool local = strcmp(g_uri_get_scheme(uri), "file") == 0;
+	if (!local && strcmp(g_uri_get_scheme(uri), "sftp") != 0)
 		return ib_throw(err, IB_ERR_USAGE, "'%s' is neither sftp:// nor file://", options->url);
-	}
-	if (!ok)
+	if (g_uri_get_query(uri) || g_uri_get_fragment(uri))
+		return ib_throw(err, IB_ERR_USAGE, "'%s' has a part behind ? or #, which no folder has (write %%3F or %%23)",
+				options->url);
+	if (!(local ? open_local(uri, options->url, &place, err) : open_sftp(uri, options, &place, err)))
 		return false;
 	*ret = g_new0(struct ib_publisher, 1);
-	**ret = (struct ib_publisher){ ops, place };
+	**ret = (struct ib_publisher){ local ? &local_ops : &sftp_ops, place };
 	return true;
 }
 

@@ -25,6 +25,8 @@
 #define FX_EOF 1u
 #define FX_NO_SUCH_FILE 2u
 #define ATTR_SIZE 1u
+/* A handle is at most this long (draft-ietf-secsh-filexfer-02, section 6.2). */
+#define HANDLE_MAX 256u
 
 struct sftp {
 	struct wire *wire;
@@ -55,9 +57,14 @@ static bool throw_answer(struct answer *a, const char *what, struct ib_error **e
 	uint32_t code = answer_u32(a);
 	size_t len;
 	const char *text = (const char *)answer_string(a, &len);
-	g_autofree char *said = text ? g_utf8_make_valid(text, (gssize)MIN(len, 200)) : g_strdup("");
-	return ib_throw(err, code == FX_NO_SUCH_FILE ? IB_ERR_INPUT : IB_ERR_SYSTEM, "cannot %s: %s (%s)", what,
-			code < G_N_ELEMENTS(status_texts) ? status_texts[code] : "unknown status", said);
+	g_autofree char *said = text ? clean_text(text, len) : g_strdup("");
+	return ib_throw(err, IB_ERR_SYSTEM, "cannot %s: %s (status %u%s%s)", what,
+			code < G_N_ELEMENTS(status_texts) ? status_texts[code] : "unknown", code, *said ? ": " : "", said);
+}
+
+static bool throw_stray(struct ib_error **err)
+{
+	return ib_throw(err, IB_ERR_SYSTEM, "the server answered a question that was not asked");
 }
 
 /* Send one request and wait for its answer; nothing else is under way. Taken: p. */
@@ -68,16 +75,16 @@ static bool ask(struct sftp *s, struct packet *p, uint32_t id, struct answer *re
 	if (answer_u32(ret) == id)
 		return true;
 	answer_clear(ret);
-	return ib_throw(err, IB_ERR_SYSTEM, "the server answered a question that was not asked");
+	return throw_stray(err);
 }
 
-static bool is_ok(struct answer *a)
+/* The code of a status, UINT32_MAX when the answer is none; the answer can still be read from its start. */
+static uint32_t status_code(const struct answer *a)
 {
-	struct ib_reader keep = a->at;
-	bool ok = a->type == FXP_STATUS && answer_u32(a) == FX_OK;
+	struct answer copy = *a;
+	uint32_t code = answer_u32(&copy);
 
-	a->at = keep;
-	return ok;
+	return a->type == FXP_STATUS && !copy.at.bad ? code : UINT32_MAX;
 }
 
 /* A request whose answer is a status. */
@@ -87,7 +94,7 @@ static bool ask_status(struct sftp *s, struct packet *p, uint32_t id, const char
 
 	if (!ask(s, p, id, &a, err))
 		return false;
-	bool ok = is_ok(&a) ? true : throw_answer(&a, what, err);
+	bool ok = status_code(&a) == FX_OK ? true : throw_answer(&a, what, err);
 	answer_clear(&a);
 	return ok;
 }
@@ -153,46 +160,63 @@ static bool read_limits(struct sftp *s, struct ib_error **err)
 	return true;
 }
 
-static bool remote_size(struct sftp *s, const char *path, uint64_t *ret, bool *ret_found, struct ib_error **err)
+/* Whether something is there, and its size; for a folder the size may be missing, for a file it must not. */
+static bool remote_stat(struct sftp *s, const char *path, bool want_size, uint64_t *ret, bool *ret_found,
+			struct ib_error **err)
 {
+	g_autofree char *what = g_strdup_printf("look at '%s'", path);
 	struct answer a = { 0 };
 	uint32_t id;
 	struct packet p = request(s, FXP_STAT, &id);
+	bool ok = true;
 
 	packet_text(&p, path);
 	if (!ask(s, &p, id, &a, err))
 		return false;
+	*ret = 0;
 	*ret_found = a.type == FXP_ATTRS;
-	*ret = *ret_found && (answer_u32(&a) & ATTR_SIZE) ? answer_u64(&a) : 0;
+	if (*ret_found && want_size) {
+		bool has_size = answer_u32(&a) & ATTR_SIZE;
+		*ret = answer_u64(&a);
+		ok = has_size && !a.at.bad ? true : ib_throw(err, IB_ERR_SYSTEM, "the server does not say the size of '%s'", path);
+	} else if (!*ret_found && status_code(&a) != FX_NO_SUCH_FILE) {
+		ok = throw_answer(&a, what, err);
+	}
 	answer_clear(&a);
-	return true;
+	return ok;
+}
+
+static bool make_one(struct sftp *s, const char *path, struct answer *ret, struct ib_error **err)
+{
+	uint32_t id;
+	struct packet p = request(s, FXP_MKDIR, &id);
+
+	packet_text(&p, path);
+	packet_u32(&p, 0); /* no attributes: the server's default */
+	answer_clear(ret);
+	return ask(s, &p, id, ret, err);
 }
 
 /* Create a folder and its parents; whether it is there afterwards is what counts. */
 static bool make_folder(struct sftp *s, const char *path, struct ib_error **err)
 {
+	g_autofree char *what = g_strdup_printf("make the folder '%s'", path);
+	struct answer a = { 0 };
 	uint64_t size;
-	bool found;
+	bool found, ok = true;
 
-	if (!remote_size(s, path, &size, &found, err) || found)
-		return found;
-	for (const char *at = path + 1;; at++) {
+	if (!remote_stat(s, path, false, &size, &found, err) || found)
+		return *err == NULL;
+	for (const char *at = path + 1; ok && at; ) {
 		at = strchr(at, '/');
-		g_autofree char *prefix = at ? g_strndup(path, (gsize)(at - path)) : g_strdup(path);
-		struct answer a = { 0 };
-		uint32_t id;
-		struct packet p = request(s, FXP_MKDIR, &id);
-		packet_text(&p, prefix);
-		packet_u32(&p, 0);
-		if (!ask(s, &p, id, &a, err))
-			return false;
-		answer_clear(&a);
-		if (!at)
-			break;
+		g_autofree char *prefix = at ? g_strndup(path, (gsize)(at++ - path)) : g_strdup(path);
+		ok = make_one(s, prefix, &a, err);
 	}
-	if (!remote_size(s, path, &size, &found, err))
-		return false;
-	return found ? true : ib_throw(err, IB_ERR_SYSTEM, "the server does not let us make folder '%s'", path);
+	ok = ok && remote_stat(s, path, false, &size, &found, err);
+	if (ok && !found)
+		ok = throw_answer(&a, what, err);
+	answer_clear(&a);
+	return ok;
 }
 
 static void sftp_free(void *place)
@@ -209,9 +233,9 @@ bool sftp_open(const struct sftp_address *address, const struct ib_publish_optio
 	struct sftp *s = g_new0(struct sftp, 1);
 	size_t n = strlen(address->folder);
 
-	s->folder = g_strdup(address->folder);
-	if (n > 1 && s->folder[n - 1] == '/')
-		s->folder[n - 1] = 0;
+	while (n > 1 && address->folder[n - 1] == '/')
+		n--;
+	s->folder = g_strndup(address->folder, n);
 	if (!wire_open(address, o, &s->wire, err) || !greet(s, err) || !read_limits(s, err) ||
 	    !make_folder(s, s->folder, err)) {
 		sftp_free(s);
@@ -244,7 +268,7 @@ static bool sftp_space(void *place, uint64_t *ret_bytes)
 	ok = ok && !a.at.bad;
 	answer_clear(&a);
 	if (ok)
-		*ret_bytes = fragment * available;
+		*ret_bytes = fragment && available > UINT64_MAX / fragment ? UINT64_MAX : fragment * available;
 	return ok;
 }
 
@@ -264,7 +288,7 @@ static bool open_file(struct sftp *s, const char *path, uint32_t flags, GBytes *
 	if (!ask(s, &p, id, &a, err))
 		return false;
 	const uint8_t *handle = a.type == FXP_HANDLE ? answer_string(&a, &n) : NULL;
-	bool ok = handle ? true : throw_answer(&a, what, err);
+	bool ok = handle && n <= HANDLE_MAX ? true : throw_answer(&a, what, err);
 	if (ok)
 		*ret = g_bytes_new(handle, n);
 	answer_clear(&a);
@@ -280,16 +304,25 @@ static bool close_file(struct sftp *s, GBytes *handle, struct ib_error **err)
 	return ask_status(s, &p, id, "close a file", err);
 }
 
-/* Take one answer of the writes under way. */
-static bool take_write(struct sftp *s, unsigned *under_way, struct ib_error **err)
+/* The writes of one upload: ids count up from the first. */
+struct writes {
+	uint32_t first_id;
+	unsigned under_way;
+};
+
+/* Take one answer. Which write it belongs to does not matter: all must be good. */
+static bool take_write(struct sftp *s, struct writes *w, struct ib_error **err)
 {
 	struct answer a = { 0 };
+	bool ok = true;
 
 	if (!wire_receive(s->wire, &a, err))
 		return false;
-	answer_u32(&a); /* which one does not matter: all must be good */
-	(*under_way)--;
-	bool ok = is_ok(&a) ? true : throw_answer(&a, "write", err);
+	w->under_way--;
+	if (answer_u32(&a) - w->first_id > s->next_id - w->first_id)
+		ok = throw_stray(err);
+	else if (status_code(&a) != FX_OK)
+		ok = throw_answer(&a, "write", err);
 	answer_clear(&a);
 	return ok;
 }
@@ -306,29 +339,46 @@ static bool send_write(struct sftp *s, GBytes *handle, uint64_t offset, const ui
 	return wire_send(s->wire, &p, err);
 }
 
-static bool write_all(struct sftp *s, GBytes *handle, struct ib_input *in, uint64_t from, struct ib_progress *progress,
-		      struct ib_error **err)
+static bool write_chunks(struct sftp *s, GBytes *handle, struct ib_input *in, uint64_t from, struct writes *w,
+			 struct ib_progress *progress, struct ib_error **err)
 {
 	g_autofree uint8_t *buf = g_malloc(s->chunk);
 	uint64_t size = ib_input_size(in);
-	unsigned under_way = 0;
 
 	for (uint64_t at = from; at < size;) {
 		size_t n = (size_t)MIN(size - at, s->chunk);
 		if (!ib_input_read(in, at, buf, n, err) || !send_write(s, handle, at, buf, n, err))
 			return false;
-		under_way++;
+		w->under_way++;
 		at += n;
-		while (under_way > 0 && (under_way >= WINDOW || wire_ready(s->wire)))
-			if (!take_write(s, &under_way, err))
+		while (w->under_way > 0 && (w->under_way >= WINDOW || wire_ready(s->wire)))
+			if (!take_write(s, w, err))
 				return false;
 		if (!ib_progress_add(progress, n, err))
 			return false;
 	}
-	while (under_way > 0)
-		if (!take_write(s, &under_way, err))
+	while (w->under_way > 0)
+		if (!take_write(s, w, err))
 			return false;
 	return true;
+}
+
+static bool write_all(struct sftp *s, GBytes *handle, struct ib_input *in, uint64_t from, struct ib_progress *progress,
+		      struct ib_error **err)
+{
+	struct writes w = { .first_id = s->next_id + 1 };
+
+	if (ib_progress_add(progress, from, err) && write_chunks(s, handle, in, from, &w, progress, err))
+		return true;
+	/* The connection may be good: answers under way must not meet the next question. */
+	ib_auto_error ignored = NULL;
+	while (w.under_way > 0 && !ignored) {
+		struct answer a = { 0 };
+		if (wire_receive(s->wire, &a, &ignored))
+			answer_clear(&a);
+		w.under_way--;
+	}
+	return false;
 }
 
 static bool sync_file(struct sftp *s, GBytes *handle, struct ib_error **err)
@@ -353,38 +403,45 @@ static bool remove_file(struct sftp *s, const char *path, struct ib_error **err)
 	packet_text(&p, path);
 	if (!ask(s, &p, id, &a, err))
 		return false;
-	struct ib_reader keep = a.at;
-	uint32_t code = a.type == FXP_STATUS ? answer_u32(&a) : UINT32_MAX;
-	a.at = keep;
+	uint32_t code = status_code(&a);
 	bool ok = code == FX_OK || code == FX_NO_SUCH_FILE ? true : throw_answer(&a, what, err);
 	answer_clear(&a);
 	return ok;
 }
 
-/* Onto an existing file: atomic where the server can, else by removing it first. */
-static bool rename_file(struct sftp *s, const char *from, const char *to, struct ib_error **err)
+static bool try_rename(struct sftp *s, const char *extension, const char *from, const char *to, struct ib_error **err)
 {
 	g_autofree char *what = g_strdup_printf("put '%s' in place", to);
 	uint32_t id;
+	struct packet p = request(s, extension ? FXP_EXTENDED : FXP_RENAME, &id);
 
-	if (!s->has_rename && !remove_file(s, to, err))
-		return false;
-	struct packet p = request(s, s->has_rename ? FXP_EXTENDED : FXP_RENAME, &id);
-	if (s->has_rename)
-		packet_text(&p, "posix-rename@openssh.com");
+	if (extension)
+		packet_text(&p, extension);
 	packet_text(&p, from);
 	packet_text(&p, to);
 	return ask_status(s, &p, id, what, err);
 }
 
+/* Onto an existing file: atomic where the server can, else by removing the old one when it is in the way. */
+static bool rename_file(struct sftp *s, const char *from, const char *to, struct ib_error **err)
+{
+	ib_auto_error first = NULL;
+
+	if (s->has_rename)
+		return try_rename(s, "posix-rename@openssh.com", from, to, err);
+	if (try_rename(s, NULL, from, to, &first))
+		return true;
+	return remove_file(s, to, err) && try_rename(s, NULL, from, to, err);
+}
+
 /* ---- reading ---- */
 
-/* One read under way, or answered and waiting for its turn. */
+/* A range asked for, in part or wholly answered and waiting for its turn. */
 struct piece {
-	uint32_t id;
+	uint32_t id;     /* of the question under way; it asks for what is missing */
 	uint64_t offset;
-	uint32_t want;
-	GBytes *data; /* NULL: not answered */
+	uint32_t want, have;
+	uint8_t *data;   /* NULL until something came */
 };
 
 struct remote_stream {
@@ -394,15 +451,15 @@ struct remote_stream {
 	char *path;
 	uint64_t size, asked; /* bytes of the file; bytes asked for so far */
 	GQueue pieces;        /* struct piece *, by offset */
-	size_t taken;         /* of the first piece's data */
+	unsigned failed;      /* pieces that nothing is under way for, though they are not whole */
+	uint32_t taken;       /* of the first piece's data */
 };
 
 static void piece_free(void *p)
 {
 	struct piece *piece = p;
 
-	if (piece->data)
-		g_bytes_unref(piece->data);
+	g_free(piece->data);
 	g_free(piece);
 }
 
@@ -411,8 +468,8 @@ static bool ask_piece(struct remote_stream *r, struct piece *piece, struct ib_er
 	struct packet p = request(r->s, FXP_READ, &piece->id);
 
 	packet_string(&p, g_bytes_get_data(r->handle, NULL), g_bytes_get_size(r->handle));
-	packet_u64(&p, piece->offset);
-	packet_u32(&p, piece->want);
+	packet_u64(&p, piece->offset + piece->have);
+	packet_u32(&p, piece->want - piece->have);
 	return wire_send(r->s->wire, &p, err);
 }
 
@@ -430,7 +487,29 @@ static bool ask_more(struct remote_stream *r, struct ib_error **err)
 	return true;
 }
 
-/* Take one answer and give it to its piece; a short one is asked for again from where it ends. */
+static struct piece *find_piece(struct remote_stream *r, uint32_t id)
+{
+	for (GList *l = r->pieces.head; l; l = l->next) {
+		struct piece *piece = l->data;
+		if (piece->id == id && piece->have < piece->want)
+			return piece;
+	}
+	return NULL;
+}
+
+/* Add data to its piece; after a short answer the rest is asked for. */
+static bool fill_piece(struct remote_stream *r, struct piece *piece, const uint8_t *data, size_t n, struct ib_error **err)
+{
+	if (n == 0 || n > piece->want - piece->have)
+		return ib_throw(err, IB_ERR_SYSTEM, "the server sent %zu bytes, 1 to %u were asked for", n,
+				piece->want - piece->have);
+	if (!piece->data)
+		piece->data = g_malloc(piece->want);
+	memcpy(piece->data + piece->have, data, n);
+	piece->have += (uint32_t)n;
+	return piece->have == piece->want || ask_piece(r, piece, err);
+}
+
 static bool take_piece(struct remote_stream *r, struct ib_error **err)
 {
 	struct answer a = { 0 };
@@ -438,50 +517,40 @@ static bool take_piece(struct remote_stream *r, struct ib_error **err)
 
 	if (!wire_receive(r->s->wire, &a, err))
 		return false;
-	uint32_t id = answer_u32(&a);
+	struct piece *piece = find_piece(r, answer_u32(&a));
 	const uint8_t *data = a.type == FXP_DATA ? answer_string(&a, &n) : NULL;
-	bool ok = false;
-	for (GList *l = r->pieces.head; l && data && n > 0; l = l->next) {
-		struct piece *piece = l->data;
-		if (piece->id != id || piece->data || n > piece->want)
-			continue;
-		piece->data = g_bytes_new(data, n);
-		ok = true;
-		if (n < piece->want) {
-			struct piece *rest = g_new0(struct piece, 1);
-			rest->offset = piece->offset + n;
-			rest->want = piece->want - (uint32_t)n;
-			piece->want = (uint32_t)n;
-			g_queue_insert_after(&r->pieces, l, rest);
-			ok = ask_piece(r, rest, err);
-		}
-		break;
-	}
-	if (!ok && !*err)
-		a.type == FXP_STATUS ? throw_answer(&a, "read", err)
-				     : ib_throw(err, IB_ERR_SYSTEM, "the server sent data that was not asked for");
+	bool ok;
+	if (!piece)
+		ok = throw_stray(err);
+	else if (!data)
+		ok = throw_answer(&a, "read", err);
+	else
+		ok = fill_piece(r, piece, data, n, err);
+	if (!ok && piece)
+		r->failed++; /* answered, though not well */
 	answer_clear(&a);
-	return ok ? true : ib_while(err, "reading '%s'", r->path);
+	return ok;
 }
 
 static bool remote_read(struct ib_stream *stream, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
 {
 	struct remote_stream *r = (struct remote_stream *)stream;
 
+	if (r->failed)
+		return ib_throw(err, IB_ERR_SYSTEM, "reading '%s' failed before", r->path);
 	if (!ask_more(r, err))
-		return false;
+		return ib_while(err, "reading '%s'", r->path);
 	struct piece *first = g_queue_peek_head(&r->pieces);
-	if (!first) {
-		*ret_n = 0;
+	*ret_n = 0;
+	if (!first)
 		return true;
-	}
-	while (!first->data)
+	while (first->have < first->want)
 		if (!take_piece(r, err))
-			return false;
-	size_t have = g_bytes_get_size(first->data) - r->taken, n = MIN(have, cap);
-	memcpy(buf, (const uint8_t *)g_bytes_get_data(first->data, NULL) + r->taken, n);
+			return ib_while(err, "reading '%s'", r->path);
+	uint32_t n = (uint32_t)MIN(first->have - r->taken, cap);
+	memcpy(buf, first->data + r->taken, n);
 	r->taken += n;
-	if (n == have) {
+	if (r->taken == first->have) {
 		piece_free(g_queue_pop_head(&r->pieces));
 		r->taken = 0;
 	}
@@ -497,7 +566,8 @@ static void remote_free(struct ib_stream *stream)
 
 	/* Answers under way belong to this stream: the next request must not see them. */
 	for (GList *l = r->pieces.head; l; l = l->next)
-		waiting += !((struct piece *)l->data)->data;
+		waiting += ((struct piece *)l->data)->have < ((struct piece *)l->data)->want;
+	waiting -= MIN(waiting, r->failed);
 	for (struct answer a = { 0 }; waiting > 0 && wire_receive(r->s->wire, &a, &err); waiting--)
 		answer_clear(&a);
 	if (!err)
@@ -537,7 +607,7 @@ static bool sftp_stat(void *place, const char *name, uint64_t *ret_size, struct 
 	g_autofree char *path = full_path(s, name);
 	bool found;
 
-	if (!remote_size(s, path, ret_size, &found, err))
+	if (!remote_stat(s, path, true, ret_size, &found, err))
 		return false;
 	return found ? true : ib_throw(err, IB_ERR_INPUT, "there is no '%s' on the server", path);
 }
@@ -570,7 +640,7 @@ static bool resume_point(struct sftp *s, const char *part, struct ib_input *in, 
 	bool found;
 
 	*ret = 0;
-	if (!remote_size(s, part, &size, &found, err))
+	if (!remote_stat(s, part, true, &size, &found, err))
 		return false;
 	if (!found || size == 0 || size > ib_input_size(in))
 		return true;
@@ -595,8 +665,11 @@ static bool upload(struct sftp *s, const char *part, struct ib_input *in, struct
 	if (!resume_point(s, part, in, &from, err) ||
 	    !open_file(s, part, FXF_WRITE | FXF_CREAT | (from ? 0 : FXF_TRUNC), &handle, err))
 		return false;
-	if (!write_all(s, handle, in, from, progress, err) || !sync_file(s, handle, err) || !close_file(s, handle, err) ||
-	    !remote_size(s, part, &size, &found, err))
+	bool ok = write_all(s, handle, in, from, progress, err) && sync_file(s, handle, err);
+	ib_auto_error close_error = NULL;
+	if (!close_file(s, handle, ok ? err : &close_error) || !ok)
+		return false;
+	if (!remote_stat(s, part, true, &size, &found, err))
 		return false;
 	if (found && size == ib_input_size(in))
 		return true;

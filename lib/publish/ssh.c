@@ -1,58 +1,98 @@
 #include "publish/internal.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <libssh/libssh.h>
 
 /* A packet from a server is no longer than this: the largest we ask for is 255 KiB of data. */
 #define PACKET_MAX (1u << 20)
+#define TIMEOUT_DEFAULT_S 30u
+#define TIMEOUT_MAX_S 86400u
+/* Bytes taken from libssh at a time: what one SSH packet usually carries. */
+#define READ_SIZE 32768u
 
 struct wire {
 	ssh_session session;
 	ssh_channel channel;
-	GByteArray *in;  /* bytes received and not yet taken */
-	int timeout_ms;
+	GByteArray *in;      /* bytes received and not yet taken; at most one packet and a read's rest */
+	unsigned timeout_s;
+	gint64 heard;        /* monotonic time of the last byte that went either way, microseconds */
+	bool broken;         /* an error was reported: nothing more is sent or awaited */
 };
 
-/* Kinds of host keys, asked for one after the other: a server may have several, the pinned one counts. */
-static const char *const host_key_kinds[] = {
-	"ssh-ed25519", "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521", "rsa-sha2-512,rsa-sha2-256",
+/*
+ * Kinds of host keys by type, best first. A server may have several and shows one per connection;
+ * the pinned one counts.
+ */
+static const struct {
+	enum ssh_keytypes_e type;
+	const char *algorithms;
+} host_key_kinds[] = {
+	{ SSH_KEYTYPE_ED25519, "ssh-ed25519" },
+	{ SSH_KEYTYPE_ECDSA_P256, "ecdsa-sha2-nistp256" },
+	{ SSH_KEYTYPE_ECDSA_P384, "ecdsa-sha2-nistp384" },
+	{ SSH_KEYTYPE_ECDSA_P521, "ecdsa-sha2-nistp521" },
+	{ SSH_KEYTYPE_RSA, "rsa-sha2-512,rsa-sha2-256" },
 };
+
+/* AES first: processors have instructions for it. */
+#define CIPHERS "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
+
+char *clean_text(const char *text, size_t len)
+{
+	char *clean = g_utf8_make_valid(text, (gssize)MIN(len, 200));
+
+	for (char *c = clean; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
+	return g_strchomp(clean);
+}
 
 /* ---- connecting ---- */
 
 static bool throw_ssh(struct wire *w, struct ib_error **err, const char *what, const struct sftp_address *a)
 {
-	return ib_throw(err, IB_ERR_SYSTEM, "%s '%s' port %u: %s", what, a->host, a->port, ssh_get_error(w->session));
+	const char *text = ssh_get_error(w->session);
+	g_autofree char *said = clean_text(text, strlen(text));
+
+	return ib_throw(err, IB_ERR_SYSTEM, "%s '%s' port %u: %s", what, a->host, a->port, said);
 }
 
-static bool set_options(struct wire *w, const struct sftp_address *a, const struct ib_publish_options *o,
-			const char *kinds)
+/* No file of the user or of the system takes part: neither its configuration nor its known hosts. */
+static bool set_options(struct wire *w, const struct sftp_address *a, const char *kinds)
 {
-	int no_config = 0, verbosity = SSH_LOG_NOLOG;
-	long timeout = o->timeout_s ? (long)o->timeout_s : 30;
+	int no = 0, yes = 1, verbosity = SSH_LOG_NOLOG;
+	long timeout = (long)w->timeout_s;
 
-	w->timeout_ms = (int)timeout * 1000;
-	return ssh_options_set(w->session, SSH_OPTIONS_PROCESS_CONFIG, &no_config) == 0 &&
+	return ssh_options_set(w->session, SSH_OPTIONS_PROCESS_CONFIG, &no) == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_LOG_VERBOSITY, &verbosity) == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_HOST, a->host) == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_PORT, &a->port) == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_USER, a->user) == 0 &&
+	       ssh_options_set(w->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") == 0 &&
+	       ssh_options_set(w->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_TIMEOUT, &timeout) == 0 &&
+	       ssh_options_set(w->session, SSH_OPTIONS_NODELAY, &yes) == 0 &&
+	       ssh_options_set(w->session, SSH_OPTIONS_CIPHERS_C_S, CIPHERS) == 0 &&
+	       ssh_options_set(w->session, SSH_OPTIONS_CIPHERS_S_C, CIPHERS) == 0 &&
 	       ssh_options_set(w->session, SSH_OPTIONS_HOSTKEYS, kinds) == 0;
 }
 
 static void close_session(struct wire *w)
 {
 	if (w->session) {
+		ssh_set_blocking(w->session, 0); /* a peer that is stuck must not hold us */
 		ssh_disconnect(w->session);
 		ssh_free(w->session);
 	}
 	w->session = NULL;
 }
 
-/* "SHA256:…" of the server's key; owned by the caller (g_free), NULL when it has none. */
-static char *server_fingerprint(struct wire *w)
+/* The server's key: its type, and "SHA256:…" owned by the caller (g_free) or NULL. */
+static char *server_fingerprint(struct wire *w, enum ssh_keytypes_e *ret_type)
 {
 	unsigned char *hash = NULL;
 	ssh_key key = NULL;
@@ -63,82 +103,195 @@ static char *server_fingerprint(struct wire *w)
 	    ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &len) == 0)
 		text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, len);
 	copy = g_strdup(text);
+	*ret_type = ssh_key_type(key);
 	ssh_string_free_char(text);
 	ssh_clean_pubkey_hash(&hash);
 	ssh_key_free(key);
 	return copy;
 }
 
-/*
- * Connect until the pinned key is seen. `ret_seen` is the fingerprint of the first key the server
- * showed, for the message; the connection stays open only when the right one was seen.
- */
-static bool connect_pinned(struct wire *w, const struct sftp_address *a, const struct ib_publish_options *o,
-			   struct ib_error **err)
+/* The kinds not seen yet, as the list that is offered; NULL when there is none. */
+static char *kinds_left(const bool seen[G_N_ELEMENTS(host_key_kinds)])
 {
-	g_autofree char *seen = NULL;
+	GString *list = g_string_new(NULL);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(host_key_kinds); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(host_key_kinds); i++)
+		if (!seen[i])
+			g_string_append_printf(list, "%s%s", list->len ? "," : "", host_key_kinds[i].algorithms);
+	return g_string_free(list, list->len == 0);
+}
+
+/*
+ * Connect until the pinned key is seen: each time without the kinds of keys the server has shown.
+ * The first connection must succeed; when a later one does not, the server has no further kind.
+ */
+static bool connect_pinned(struct wire *w, const struct sftp_address *a, const char *pinned, struct ib_error **err)
+{
+	g_autoptr(GString) keys = g_string_new(NULL);
+	bool seen[G_N_ELEMENTS(host_key_kinds)] = { false };
+	g_autofree char *left = kinds_left(seen);
+
+	while (left) {
+		enum ssh_keytypes_e type;
+		size_t kind = 0;
 		w->session = ssh_new();
 		if (!w->session)
 			return ib_throw_memory(err);
-		if (!set_options(w, a, o, host_key_kinds[i]))
+		if (!set_options(w, a, left))
 			return throw_ssh(w, err, "cannot prepare a connection to", a);
-		if (ssh_connect(w->session) == SSH_OK) {
-			g_autofree char *shown = server_fingerprint(w);
-			if (shown && strcmp(shown, o->host_key) == 0)
-				return true;
-			if (!seen)
-				seen = g_steal_pointer(&shown);
-		} else if (!strstr(ssh_get_error(w->session), "no match for method")) {
+		bool connected = ssh_connect(w->session) == SSH_OK;
+		if (!connected && keys->len == 0)
 			return throw_ssh(w, err, "cannot connect to", a);
-		}
+		g_autofree char *shown = connected ? server_fingerprint(w, &type) : NULL;
+		if (shown && strcmp(shown, pinned) == 0)
+			return true;
 		close_session(w);
+		while (shown && kind < G_N_ELEMENTS(host_key_kinds) && host_key_kinds[kind].type != type)
+			kind++;
+		if (!shown || kind == G_N_ELEMENTS(host_key_kinds) || seen[kind])
+			break;
+		g_string_append_printf(keys, "%s%s", keys->len ? " and " : "", shown);
+		seen[kind] = true;
+		g_free(left);
+		left = kinds_left(seen);
 	}
-	ib_throw(err, IB_ERR_SYSTEM, "'%s' port %u is not the pinned server: its key is %s, pinned is %s", a->host, a->port,
-		 seen ? seen : "of an unknown kind", o->host_key);
+	ib_throw(err, IB_ERR_SYSTEM, "'%s' port %u is not the pinned server: it shows %s, pinned is %s", a->host, a->port,
+		 keys->len ? keys->str : "no key that can be read", pinned);
 	return ib_hint(err, "ask the server's owner whether its key was changed; nothing was sent");
 }
 
 /* ---- logging in ---- */
 
-static bool throw_login(const struct sftp_address *a, struct ib_error **err, const char *how)
+static bool login_result(struct wire *w, int rc, const struct sftp_address *a, const char *how, struct ib_error **err)
 {
+	if (rc == SSH_AUTH_SUCCESS)
+		return true;
+	if (rc == SSH_AUTH_ERROR)
+		return throw_ssh(w, err, "cannot log in to", a);
+	if (rc == SSH_AUTH_PARTIAL)
+		return ib_throw(err, IB_ERR_SYSTEM, "'%s' wants more than %s from user '%s'", a->host, how, a->user);
 	ib_throw(err, IB_ERR_SYSTEM, "'%s' does not let user '%s' in with %s", a->host, a->user, how);
 	return ib_hint(err, "check the user in [publish] url and the key or password beside it");
 }
 
-static bool login_key(struct wire *w, const struct sftp_address *a, const struct ib_publish_options *o,
-		      struct ib_error **err)
-{
-	g_autofree char *how = g_strdup_printf("the key '%s'", o->key);
-	ssh_key key = NULL;
-	int rc = ssh_pki_import_privkey_file(o->key, o->passphrase, NULL, NULL, &key);
+struct unlock {
+	const char *passphrase;
+	bool asked;
+};
 
-	if (rc == SSH_EOF)
-		return ib_throw(err, IB_ERR_INPUT, "the private key '%s' is not there or cannot be read", o->key);
-	if (rc != SSH_OK) {
-		ib_throw(err, IB_ERR_INPUT, "'%s' is no private key that can be read%s", o->key,
-			 o->passphrase ? " with that passphrase" : "");
-		return o->passphrase ? false : ib_hint(err, "a locked key needs [publish] password = env:NAME");
+/* libssh asks here for a locked key; without this OpenSSL would ask on the terminal. */
+static int give_passphrase(const char *prompt, char *buf, size_t len, int echo, int verify, void *data)
+{
+	struct unlock *u = data;
+
+	u->asked = true;
+	if (!u->passphrase || g_strlcpy(buf, u->passphrase, len) >= len)
+		return -1;
+	return 0;
+}
+
+static bool import_key(const char *path, const char *passphrase, ssh_key *ret, struct ib_error **err)
+{
+	struct unlock u = { .passphrase = passphrase };
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return ib_throw_errno(err, IB_ERR_INPUT, errno, "cannot read the private key '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return ib_throw(err, IB_ERR_INPUT, "the private key '%s' is not a file", path);
+	if (st.st_mode & 077) {
+		ib_throw(err, IB_ERR_INPUT, "the private key '%s' is open to other users (mode %04o)", path,
+			 (unsigned)st.st_mode & 07777);
+		return ib_hint(err, "chmod 600 '%s'", path);
 	}
-	rc = ssh_userauth_publickey(w->session, NULL, key);
-	ssh_key_free(key);
-	return rc == SSH_AUTH_SUCCESS ? true : throw_login(a, err, how);
+	if (ssh_pki_import_privkey_file(path, NULL, give_passphrase, &u, ret) == SSH_OK)
+		return true;
+	if (!u.asked)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is no private key that can be read", path);
+	if (passphrase)
+		return ib_throw(err, IB_ERR_INPUT, "the passphrase does not open the private key '%s'", path);
+	ib_throw(err, IB_ERR_INPUT, "the private key '%s' is locked and no passphrase was given", path);
+	return ib_hint(err, "set [publish] password = env:NAME, or load the key into an agent and set key = agent");
 }
 
 static bool log_in(struct wire *w, const struct sftp_address *a, const struct ib_publish_options *o,
 		   struct ib_error **err)
 {
-	if (o->key && strcmp(o->key, "agent") != 0)
-		return login_key(w, a, o, err);
-	if (o->key)
-		return ssh_userauth_agent(w->session, NULL) == SSH_AUTH_SUCCESS ? true : throw_login(a, err, "a key of the agent");
+	if (o->key && strcmp(o->key, "agent") == 0)
+		return login_result(w, ssh_userauth_agent(w->session, NULL), a, "a key of the agent", err);
+	if (o->key) {
+		g_autofree char *how = g_strdup_printf("the key '%s'", o->key);
+		ssh_key key = NULL;
+		if (!import_key(o->key, o->passphrase, &key, err))
+			return false;
+		int rc = ssh_userauth_publickey(w->session, NULL, key);
+		ssh_key_free(key);
+		return login_result(w, rc, a, how, err);
+	}
 	if (o->password)
-		return ssh_userauth_password(w->session, NULL, o->password) == SSH_AUTH_SUCCESS
-			       ? true : throw_login(a, err, "the password");
+		return login_result(w, ssh_userauth_password(w->session, NULL, o->password), a, "the password", err);
 	ib_throw(err, IB_ERR_USAGE, "neither a key nor a password was given for user '%s'", a->user);
 	return ib_hint(err, "set [publish] key");
+}
+
+/* ---- waiting: never longer than the time-out without a byte ---- */
+
+static bool throw_broken(struct wire *w, struct ib_error **err, const char *what)
+{
+	const char *text = ssh_get_error(w->session);
+	g_autofree char *said = clean_text(text, strlen(text));
+
+	w->broken = true;
+	return ib_throw(err, IB_ERR_SYSTEM, "%s%s%s", what, *said ? ": " : "", said);
+}
+
+static bool throw_silent(struct wire *w, struct ib_error **err)
+{
+	w->broken = true;
+	return ib_throw(err, IB_ERR_SYSTEM, "the server did not answer for %u s", w->timeout_s);
+}
+
+static bool check_usable(struct wire *w, struct ib_error **err)
+{
+	if (w->broken)
+		return ib_throw(err, IB_ERR_SYSTEM, "the connection was given up after an earlier error");
+	w->heard = g_get_monotonic_time();
+	return true;
+}
+
+/* Until the socket has something to do. At most a second each time: libssh may hold a packet back. */
+static bool wait_socket(struct wire *w, struct ib_error **err)
+{
+	gint64 left_ms = (w->heard + (gint64)w->timeout_s * G_USEC_PER_SEC - g_get_monotonic_time()) / 1000;
+	struct pollfd p = { .fd = ssh_get_fd(w->session), .events = POLLIN };
+
+	if (left_ms <= 0)
+		return throw_silent(w, err);
+	if (ssh_get_poll_flags(w->session) & SSH_WRITE_PENDING)
+		p.events |= POLLOUT;
+	(void)!poll(&p, 1, (int)MIN(left_ms, 1000));
+	return true;
+}
+
+static bool open_channel(struct wire *w, const struct sftp_address *a, struct ib_error **err)
+{
+	int rc;
+
+	/* From here on nothing of libssh blocks: its own waits for a channel know no time-out. */
+	ssh_set_blocking(w->session, 0);
+	w->heard = g_get_monotonic_time();
+	w->channel = ssh_channel_new(w->session);
+	if (!w->channel)
+		return ib_throw_memory(err);
+	while ((rc = ssh_channel_open_session(w->channel)) == SSH_AGAIN)
+		if (!wait_socket(w, err))
+			return false;
+	if (rc != SSH_OK)
+		return throw_ssh(w, err, "no session at", a);
+	while ((rc = ssh_channel_request_sftp(w->channel)) == SSH_AGAIN)
+		if (!wait_socket(w, err))
+			return false;
+	return rc == SSH_OK ? true : throw_ssh(w, err, "no SFTP at", a);
 }
 
 bool wire_open(const struct sftp_address *address, const struct ib_publish_options *o, struct wire **ret,
@@ -147,13 +300,9 @@ bool wire_open(const struct sftp_address *address, const struct ib_publish_optio
 	struct wire *w = g_new0(struct wire, 1);
 
 	w->in = g_byte_array_new();
-	if (!connect_pinned(w, address, o, err) || !log_in(w, address, o, err)) {
-		wire_free(w);
-		return false;
-	}
-	w->channel = ssh_channel_new(w->session);
-	if (!w->channel || ssh_channel_open_session(w->channel) != SSH_OK || ssh_channel_request_sftp(w->channel) != SSH_OK) {
-		throw_ssh(w, err, "no SFTP at", address);
+	w->timeout_s = o->timeout_s ? MIN(o->timeout_s, TIMEOUT_MAX_S) : TIMEOUT_DEFAULT_S;
+	if (!connect_pinned(w, address, o->host_key, err) || !log_in(w, address, o, err) ||
+	    !open_channel(w, address, err)) {
 		wire_free(w);
 		return false;
 	}
@@ -165,10 +314,8 @@ void wire_free(struct wire *w)
 {
 	if (!w)
 		return;
-	if (w->channel) {
-		ssh_channel_close(w->channel);
+	if (w->channel)
 		ssh_channel_free(w->channel);
-	}
 	close_session(w);
 	g_byte_array_unref(w->in);
 	g_free(w);
@@ -211,16 +358,36 @@ void packet_text(struct packet *p, const char *text)
 	packet_string(p, text, strlen(text));
 }
 
+/* What libssh could not hand to the kernel yet must leave first: memory stays at one packet. */
+static bool flush(struct wire *w, struct ib_error **err)
+{
+	if (!(ssh_get_poll_flags(w->session) & SSH_WRITE_PENDING))
+		return true;
+	int rc = ssh_blocking_flush(w->session, (int)w->timeout_s * 1000);
+	if (rc == SSH_AGAIN)
+		return throw_silent(w, err);
+	return rc == SSH_OK ? true : throw_broken(w, err, "the connection broke while sending");
+}
+
 bool wire_send(struct wire *w, struct packet *p, struct ib_error **err)
 {
 	g_autoptr(GByteArray) bytes = g_steal_pointer(&p->bytes);
 
+	if (!check_usable(w, err) || !flush(w, err))
+		return false;
 	ib_put_be32(bytes->data, bytes->len - 4);
 	for (guint at = 0; at < bytes->len;) {
 		int n = ssh_channel_write(w->channel, bytes->data + at, bytes->len - at);
-		if (n <= 0)
-			return ib_throw(err, IB_ERR_SYSTEM, "the connection broke while sending: %s", ssh_get_error(w->session));
-		at += (guint)n;
+		if (n > 0) {
+			at += (guint)n;
+			w->heard = g_get_monotonic_time();
+			continue;
+		}
+		/* 0: the server's window is full; a server that hung up will not open it */
+		if ((n < 0 && n != SSH_AGAIN) || ssh_channel_is_eof(w->channel) || !ssh_is_connected(w->session))
+			return throw_broken(w, err, "the connection broke while sending");
+		if (!wait_socket(w, err))
+			return false;
 	}
 	return true;
 }
@@ -258,44 +425,53 @@ static size_t packet_need(const struct wire *w)
 	return w->in->len < 4 ? 0 : 4 + (size_t)ib_be32(w->in->data);
 }
 
-bool wire_ready(struct wire *w)
+/* Take what has arrived until the packet at the front is whole, without waiting. false: the connection is gone. */
+static bool pump(struct wire *w)
 {
-	uint8_t buf[4096];
-	int n;
+	uint8_t buf[READ_SIZE];
 
-	while ((n = ssh_channel_read_nonblocking(w->channel, buf, sizeof buf, 0)) > 0)
-		g_byte_array_append(w->in, buf, (guint)n);
-	size_t need = packet_need(w);
-	return need && w->in->len >= need;
-}
-
-static bool fill(struct wire *w, size_t need, struct ib_error **err)
-{
-	while (w->in->len < need) {
-		guint have = w->in->len;
-		uint32_t want = (uint32_t)MAX(need - have, 4096);
-		g_byte_array_set_size(w->in, have + want);
-		int n = ssh_channel_read_timeout(w->channel, w->in->data + have, want, 0, w->timeout_ms);
-		g_byte_array_set_size(w->in, have + (guint)MAX(n, 0));
+	for (size_t need = packet_need(w); !need || (need <= PACKET_MAX && w->in->len < need); need = packet_need(w)) {
+		int n = ssh_channel_read_nonblocking(w->channel, buf, sizeof buf, 0);
+		if (n == 0 || n == SSH_AGAIN)
+			return ssh_is_connected(w->session);
 		if (n < 0)
-			return ib_throw(err, IB_ERR_SYSTEM, "the connection broke: %s", ssh_get_error(w->session));
-		if (n == 0 && ssh_channel_is_eof(w->channel))
-			return ib_throw(err, IB_ERR_SYSTEM, "the server closed the connection");
-		if (n == 0)
-			return ib_throw(err, IB_ERR_SYSTEM, "the server did not answer for %d s", w->timeout_ms / 1000);
+			return false; /* SSH_EOF or SSH_ERROR */
+		g_byte_array_append(w->in, buf, (guint)n);
+		w->heard = g_get_monotonic_time();
 	}
 	return true;
 }
 
+bool wire_ready(struct wire *w)
+{
+	if (w->broken)
+		return false;
+	(void)!pump(w); /* a lost connection is reported by who waits for an answer */
+	size_t need = packet_need(w);
+	return need && w->in->len >= need;
+}
+
 bool wire_receive(struct wire *w, struct answer *ret, struct ib_error **err)
 {
-	if (!fill(w, 4, err))
+	size_t need;
+
+	if (!check_usable(w, err))
 		return false;
-	size_t need = packet_need(w);
-	if (need < 5 || need > PACKET_MAX)
-		return ib_throw(err, IB_ERR_SYSTEM, "the server sent a packet of %zu bytes, at most %u are accepted", need, PACKET_MAX);
-	if (!fill(w, need, err))
-		return false;
+	for (bool alive = true; alive; ) {
+		alive = pump(w);
+		need = packet_need(w);
+		if (need && (need < 5 || need > PACKET_MAX)) {
+			w->broken = true;
+			return ib_throw(err, IB_ERR_SYSTEM, "the server sent a packet of %zu bytes, 5 to %u are accepted", need,
+					PACKET_MAX);
+		}
+		if (need && w->in->len >= need)
+			break;
+		if (!alive)
+			return throw_broken(w, err, "the server closed the connection");
+		if (!wait_socket(w, err))
+			return false;
+	}
 	ret->type = w->in->data[4];
 	ret->body = g_bytes_new(w->in->data + 5, need - 5);
 	ret->at = ib_reader_over(g_bytes_get_data(ret->body, NULL), need - 5);
