@@ -126,7 +126,7 @@ struct target *install_target(struct build *b);
 /* updates.c */
 bool updates_plan(struct build *b, struct ib_error **err);
 bool updates_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
-void update_free(struct update *u);
+void build_update_free(struct update *u);
 
 /* changes.c: removals, features, values */
 bool remove_plan(struct build *b, struct ib_error **err);

@@ -172,7 +172,7 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->install.path = "sources/install.wim";
 	b->boot.path = "sources/boot.wim";
 	b->targets = g_ptr_array_new_with_free_func(target_free);
-	b->updates = g_ptr_array_new_with_free_func((GDestroyNotify)update_free);
+	b->updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
 	b->removals = g_ptr_array_new_with_free_func((GDestroyNotify)removal_free);
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));

@@ -14,7 +14,7 @@ enum rank { RANK_STACK, RANK_ON_DEMAND, RANK_OTHER, RANK_CUMULATIVE };
 #define STACK_COMPONENT "microsoft-windows-servicingstack"
 #define CUMULATIVE_PREFIX "Package_for_RollupFix"
 
-void update_free(struct update *u)
+void build_update_free(struct update *u)
 {
 	ib_package_free(u->package);
 	ib_package_trust_clear(&u->trust);
