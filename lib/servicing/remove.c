@@ -126,14 +126,14 @@ static bool remove_whole_key(struct ib_store *s, const struct ib_effect *e, bool
 	return !key || ib_key_remove(hive, key, err);
 }
 
-static void count(const struct ib_effect *e, struct ib_removal_summary *sum)
+static void count(const struct ib_effect *e, bool was_folder, struct ib_removal_summary *sum)
 {
 	sum->files += e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
 	sum->services += e->kind == EFFECT_SERVICE;
 	sum->tasks += e->kind == EFFECT_TASK;
 	sum->values += e->kind == EFFECT_VALUE || e->kind == EFFECT_FIREWALL || e->kind == EFFECT_SVCHOST;
 	sum->keys += e->kind == EFFECT_KEY || e->kind == EFFECT_PUBLISHER || e->kind == EFFECT_CHANNEL;
-	g_ptr_array_add(sum->lines, ib_svc_effect_text(e));
+	g_ptr_array_add(sum->lines, was_folder ? g_strdup_printf("folder %s", e->path) : ib_svc_effect_text(e));
 }
 
 static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTable *owners,
@@ -143,6 +143,8 @@ static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTa
 	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
 	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
 
+	struct ib_node *node = file ? ib_image_find(s->image, e->path) : NULL;
+	bool was_folder = node && ib_node_is_dir(node);
 	if (!e->whole && g_hash_table_contains(owners, e->id))
 		return true; /* shared with a component that stays */
 	if (e->whole && e->kind == EFFECT_KEY ? !remove_whole_key(s, e, &removed, err)
@@ -150,21 +152,25 @@ static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTa
 		return false;
 	if (!removed)
 		return true;
-	count(e, sum);
+	count(e, was_folder, sum);
 	return (!reg || climb_keys(s, e, owners, err)) && (!file || climb_folders(s, e, owners, err));
 }
 
-/* Values before keys, files before folders: the last listed first, and folders and keys once more at the end. */
+/* Values before keys, files before folders; what the removal names, last: it says one by one what went. */
+static unsigned turn_of(const struct ib_effect *e)
+{
+	bool container = e->kind == EFFECT_KEY || e->kind == EFFECT_DIRECTORY;
+
+	return e->whole ? 2 : container ? 1 : 0;
+}
+
 static bool remove_effects(struct ib_store *s, const struct ib_removal_match *m, GHashTable *owners,
 			   struct ib_removal_summary *sum, struct ib_error **err)
 {
-	for (unsigned pass = 0; pass < 2; pass++)
+	for (unsigned turn = 0; turn < 3; turn++)
 		for (guint i = m->effects->len; i-- > 0;) {
 			const struct ib_effect *e = m->effects->pdata[i];
-			bool container = e->kind == EFFECT_KEY || e->kind == EFFECT_DIRECTORY;
-			if (container != (pass == 1))
-				continue;
-			if (!remove_effect(s, e, owners, sum, err)) {
+			if (turn_of(e) == turn && !remove_effect(s, e, owners, sum, err)) {
 				g_autofree char *text = ib_svc_effect_text(e);
 				return ib_while(err, "removing the %s", text);
 			}

@@ -259,8 +259,11 @@ static bool add_registry(struct ib_store *s, struct ib_removal_match *m, const c
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is no registry value, the form is HIVE\\key!value", text);
 	if (!ib_svc_reg_scope(s, NULL, &scope, err) || !ib_svc_reg_path(&scope, path, &place, err))
 		return false;
-	if (!place.path || !strchr(place.path, '\\'))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is too near to the root of a hive to be removed", text);
+	if (!place.path || !*place.path)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is no place in a hive of the image", text);
+	if (!value && (ib_svc_standing_key(place.hive, place.path) ||
+		       (place.hive == IB_HIVE_SYSTEM && !strchr(place.path, '\\'))))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is a key that Windows itself needs", text);
 	return add_named(s, m, value ? EFFECT_VALUE : EFFECT_KEY, place.hive, place.path, bang ? bang + 1 : NULL, err);
 }
 
