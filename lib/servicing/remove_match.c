@@ -157,23 +157,44 @@ static bool only_going(struct ib_hive *h, const struct ib_removal_match *m, cons
 	return deployments && deployments->len;
 }
 
+static void take(struct ib_store *s, struct ib_removal_match *m, struct ib_component *c, bool updated)
+{
+	g_ptr_array_add(m->components, c);
+	g_hash_table_add(m->component_set, c);
+	if (updated)
+		ib_svc_note(s, "update-refers", c->keyform, "an installed update brought this version and still lists it");
+}
+
 static bool match_component(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
 			    struct ib_component *c, struct ib_error **err)
 {
 	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
-	bool named = is_named(r, c->id.name);
+	g_autofree char *owner = is_named(r, c->id.name) ? outside_owner(h, m, c) : NULL;
 
-	if (named) {
-		g_autofree char *owner = outside_owner(h, m, c);
-		if (owner)
-			return ib_throw(err, IB_ERR_INPUT, "the component '%s' belongs to '%s', which is not being removed",
-					c->keyform, owner);
-	}
-	if (!named && !only_going(h, m, c))
-		return true;
-	g_ptr_array_add(m->components, c);
-	g_hash_table_add(m->component_set, c);
+	if (owner)
+		return ib_throw(err, IB_ERR_INPUT, "the component '%s' belongs to '%s', which is not being removed",
+				c->keyform, owner);
+	if (only_going(h, m, c))
+		take(s, m, c, false);
+	else if (is_named(r, c->id.name))
+		take(s, m, c, true);
 	return true;
+}
+
+/* Versions that an update brought for a family that goes. */
+static void match_updated(struct ib_store *s, struct ib_removal_match *m, const struct ib_family *f)
+{
+	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
+	bool goes = false;
+
+	for (guint i = 0; i < f->components->len; i++)
+		goes |= g_hash_table_contains(m->component_set, f->components->pdata[i]);
+	for (guint i = 0; goes && i < f->components->len; i++) {
+		struct ib_component *c = f->components->pdata[i];
+		g_autofree char *owner = outside_owner(h, m, c);
+		if (!owner && !g_hash_table_contains(m->component_set, c))
+			take(s, m, c, true);
+	}
 }
 
 static bool match_components(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
@@ -188,6 +209,7 @@ static bool match_components(struct ib_store *s, const struct ib_removal *r, str
 		for (guint k = 0; k < f->components->len; k++)
 			if (!match_component(s, r, m, f->components->pdata[k], err))
 				return false;
+		match_updated(s, m, f);
 	}
 	return true;
 }
