@@ -224,6 +224,7 @@ static void fill_texts(const struct build *b, struct lists *l, struct ib_report 
 	r->verify_summary = summary;
 	if (b->has_metadata) {
 		r->clients = b->metadata.clients;
+		r->scans = b->metadata.scans;
 		r->offers_two = b->metadata.offers_two;
 		r->loops = b->metadata.loops;
 	}

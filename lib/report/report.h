@@ -40,7 +40,7 @@ struct ib_report {
 	GPtrArray *tests;       /**< what was tested, by whom, result; empty: "not tested" is printed */
 	GPtrArray *superseded;  /**< images this one supersedes in the upgrade metadata */
 	GPtrArray *upgrade_from;/**< product releases */
-	unsigned offers_two, loops, clients; /**< the simulator's result */
+	unsigned offers_two, loops, clients, scans; /**< the simulator's result */
 	const char *legal_name, *hotline, *support_scope;
 	const char *devices, *branches, *days, *line_mbit, *patch_days, *clock; /**< rollout, as given */
 	const char *publish_url;
