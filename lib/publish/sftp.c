@@ -50,10 +50,20 @@ static struct packet request(struct sftp *s, uint8_t type, uint32_t *ret_id)
 	return p;
 }
 
+/* The code of a status, UINT32_MAX when the answer is none; the answer can still be read from its start. */
+static uint32_t status_code(const struct answer *a)
+{
+	struct answer copy = *a;
+	uint32_t code = answer_u32(&copy);
+
+	return a->type == FXP_STATUS && !copy.at.bad ? code : UINT32_MAX;
+}
+
 static bool throw_answer(struct answer *a, const char *what, struct ib_error **err)
 {
-	if (a->type != FXP_STATUS)
-		return ib_throw(err, IB_ERR_SYSTEM, "cannot %s: the server answered with packet %u", what, a->type);
+	if (status_code(a) == UINT32_MAX)
+		return ib_throw(err, IB_ERR_SYSTEM, "cannot %s: the server's answer (type %u) is broken or does not fit the question",
+				what, a->type);
 	uint32_t code = answer_u32(a);
 	size_t len;
 	const char *text = (const char *)answer_string(a, &len);
@@ -76,15 +86,6 @@ static bool ask(struct sftp *s, struct packet *p, uint32_t id, struct answer *re
 		return true;
 	answer_clear(ret);
 	return throw_stray(err);
-}
-
-/* The code of a status, UINT32_MAX when the answer is none; the answer can still be read from its start. */
-static uint32_t status_code(const struct answer *a)
-{
-	struct answer copy = *a;
-	uint32_t code = answer_u32(&copy);
-
-	return a->type == FXP_STATUS && !copy.at.bad ? code : UINT32_MAX;
 }
 
 /* A request whose answer is a status. */

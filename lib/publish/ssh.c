@@ -61,6 +61,21 @@ static bool throw_ssh(struct wire *w, struct ib_error **err, const char *what, c
 	return ib_throw(err, IB_ERR_SYSTEM, "%s '%s' port %u: %s", what, a->host, a->port, said);
 }
 
+static bool throw_broken(struct wire *w, struct ib_error **err, const char *what)
+{
+	const char *text = ssh_get_error(w->session);
+	g_autofree char *said = clean_text(text, strlen(text));
+
+	w->broken = true;
+	return ib_throw(err, IB_ERR_SYSTEM, "%s%s%s", what, *said ? ": " : "", said);
+}
+
+static bool throw_silent(struct wire *w, struct ib_error **err)
+{
+	w->broken = true;
+	return ib_throw(err, IB_ERR_SYSTEM, "the server did not answer for %u s", w->timeout_s);
+}
+
 /* No file of the user or of the system takes part: neither its configuration nor its known hosts. */
 static bool set_options(struct wire *w, const struct sftp_address *a, const char *kinds)
 {
@@ -166,6 +181,8 @@ static bool login_result(struct wire *w, int rc, const struct sftp_address *a, c
 {
 	if (rc == SSH_AUTH_SUCCESS)
 		return true;
+	if (rc == SSH_AUTH_AGAIN)
+		return throw_silent(w, err);
 	if (rc == SSH_AUTH_ERROR)
 		return throw_ssh(w, err, "cannot log in to", a);
 	if (rc == SSH_AUTH_PARTIAL)
@@ -235,21 +252,6 @@ static bool log_in(struct wire *w, const struct sftp_address *a, const struct ib
 }
 
 /* ---- waiting: never longer than the time-out without a byte ---- */
-
-static bool throw_broken(struct wire *w, struct ib_error **err, const char *what)
-{
-	const char *text = ssh_get_error(w->session);
-	g_autofree char *said = clean_text(text, strlen(text));
-
-	w->broken = true;
-	return ib_throw(err, IB_ERR_SYSTEM, "%s%s%s", what, *said ? ": " : "", said);
-}
-
-static bool throw_silent(struct wire *w, struct ib_error **err)
-{
-	w->broken = true;
-	return ib_throw(err, IB_ERR_SYSTEM, "the server did not answer for %u s", w->timeout_s);
-}
 
 static bool check_usable(struct wire *w, struct ib_error **err)
 {
