@@ -86,7 +86,7 @@ static bool climb_keys(struct ib_store *s, const struct ib_effect *e, GHashTable
 		g_autofree char *id = ib_svc_effect_id(EFFECT_KEY, e->hive, path, NULL);
 		struct ib_key *key = ib_key_find(ib_hive_root(s->hives[e->hive]), path);
 		if (key && (ib_key_count(key) || ib_key_value_count(key) || ib_svc_standing_key(e->hive, path) ||
-			    g_hash_table_contains(owners, id) || !ib_key_parent(key) || !ib_key_parent(ib_key_parent(key))))
+			    g_hash_table_contains(owners, id) || !ib_key_parent(key)))
 			return true;
 		if (key && !ib_key_remove(s->hives[e->hive], key, err))
 			return false;

@@ -195,6 +195,14 @@ static char *thumbprint_of(const struct ib_mum *mum)
 	return ib_hex(hash, sizeof(hash));
 }
 
+/* The store keeps the catalogs of deployments, by their hash. */
+static bool store_catalog(struct ib_store *s, const char *thumbprint, GBytes *catalog, struct ib_error **err)
+{
+	g_autofree char *path = g_strdup_printf(DIR_CATALOGS "\\%s.cat", thumbprint);
+
+	return ib_image_find(s->image, path) || ib_svc_put_bytes(s, path, catalog, err);
+}
+
 static bool stage_deployment(struct ib_store *s, struct ib_hive *h, const struct ib_plan_deployment *d,
 			     struct ib_error **err)
 {
@@ -204,7 +212,8 @@ static bool stage_deployment(struct ib_store *s, struct ib_hive *h, const struct
 
 	/* A deployment that is there already keeps the catalog that signed it. */
 	if (!key && (!ib_svc_deployment_make(h, d->manifest, thumbprint, &key, err) ||
-		     (thumbprint && !ib_svc_catalog_link(h, thumbprint, d->short_form, err))))
+		     (thumbprint && (!ib_svc_catalog_link(h, thumbprint, d->short_form, err) ||
+				     !store_catalog(s, thumbprint, d->package->mum->catalog, err)))))
 		return false;
 	return ib_svc_ref_set(h, key, "p!", id, d->update, err) && ib_svc_ref_set(h, key, "s!", id, d->update, err) &&
 	       (!d->install || ib_svc_ref_set(h, key, "i!", id, d->update, err));
@@ -213,18 +222,13 @@ static bool stage_deployment(struct ib_store *s, struct ib_hive *h, const struct
 static bool stage_catalog(struct ib_store *s, const struct ib_mum *mum, struct ib_error **err)
 {
 	g_autofree char *mum_path = g_strdup_printf(DIR_PACKAGES "\\%s.mum", mum->package_id);
-	g_autofree char *thumbprint = thumbprint_of(mum);
+	g_autofree char *beside = g_strdup_printf(DIR_PACKAGES "\\%s.cat", mum->package_id);
+	g_autofree char *root = g_strdup_printf(DIR_CATROOT "\\%s.cat", mum->package_id);
 
 	if (!ib_svc_put_bytes(s, mum_path, mum->bytes, err))
 		return false;
-	if (!thumbprint)
-		return true;
-	g_autofree char *beside = g_strdup_printf(DIR_PACKAGES "\\%s.cat", mum->package_id);
-	g_autofree char *store = g_strdup_printf(DIR_CATALOGS "\\%s.cat", thumbprint);
-	g_autofree char *root = g_strdup_printf(DIR_CATROOT "\\%s.cat", mum->package_id);
-	return ib_svc_put_bytes(s, beside, mum->catalog, err) &&
-	       (ib_image_find(s->image, store) || ib_svc_put_bytes(s, store, mum->catalog, err)) &&
-	       ib_svc_put_bytes(s, root, mum->catalog, err);
+	return !mum->catalog || (ib_svc_put_bytes(s, beside, mum->catalog, err) &&
+				 ib_svc_put_bytes(s, root, mum->catalog, err));
 }
 
 static bool stage_all(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)

@@ -152,4 +152,18 @@ expect 3 'nothing in the image matches' one.wim 1 list.packages=CMIT-UpdateAgent
 grep -q "^package $id 0x50" next.txt || fail "September is not superseded"
 ! grep -qi cmit next.txt || fail "the agent came back"
 wimverify next.wim >/dev/null 2>&1 || fail "wimverify refuses October"
+# 8. what is installed and removed again leaves the image as it was
+"$run" $base 1 trust=lab-root.pem "install=$(echo Lab-OpenTools-FoD-Package*.cab)" 'list.packages=Lab-OpenTools-*' \
+	remove=OpenTools residue commit write=back.wim > back.txt
+grep -q '^residue 0$' back.txt || fail "something of the feature on demand is left"
+wimdir $base 1 > base.list && wimdir back.wim 1 | diff base.list - || fail "the tree is not as it was"
+for w in $base back.wim; do
+	wimextract "$w" 1 /Windows/System32/config/SYSTEM /Windows/System32/config/SOFTWARE --dest-dir="h-${w##*/}" >/dev/null 2>&1
+	for h in SYSTEM SOFTWARE; do
+		hivexregedit --export "h-${w##*/}/$h" '\' 2>/dev/null | grep -v '^$' | grep -v 'PackageDetect\]' > "${w##*/}.$h"
+	done
+done
+for h in SYSTEM SOFTWARE; do
+	diff install.wim.$h back.wim.$h || fail "$h is not as it was"
+done
 echo "ok: $files payload files, $links links"
