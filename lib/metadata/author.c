@@ -340,6 +340,10 @@ bool author_supersede(struct update **u, const GPtrArray *ids, struct ib_error *
 
 	if (!ib_xml_parse(data, len, (*u)->file, &doc, err))
 		return false;
+	if (!ib_xml_first(ib_xml_root(doc), "Relationships")) {
+		ib_xml_free(doc);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' has no relations that could be revised", (*u)->file);
+	}
 	ib_xml_set(ib_xml_first(ib_xml_root(doc), "UpdateIdentity"), "RevisionNumber", number);
 	fresh_relations(ib_xml_root(doc), ids);
 	if (!finish(doc, (*u)->id, &changed, err))

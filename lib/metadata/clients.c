@@ -99,14 +99,17 @@ static struct facts *with_image(const struct image *image, const struct version 
 	return f;
 }
 
-static void add_own_line(GPtrArray *list, const struct image *image)
+static void add_own_line(GPtrArray *list, const struct author *a, const struct image *image)
 {
 	const char *who = image->customer ? image->customer : "standard";
 	struct version lower = beside(&image->version, -1), higher = beside(&image->version, 1);
 	struct image other = *image;
 	g_autofree char *text = version_text(&image->version);
 
-	add(list, with_image(image, &lower, image->build), "%s machine just below version %s", who, text);
+	struct client *serviced = add(list, with_image(image, &lower, image->build), "%s machine just below version %s", who,
+				      text);
+	/* it has the image's patch level already, by cumulative updates: no rule asks for it */
+	facts_set_number(serviced->facts, WINDOWS_KEY, "UBR", a->image->ubr);
 	add(list, with_image(image, &image->version, image->build), "%s machine on version %s", who, text);
 	add(list, with_image(image, &higher, image->build), "%s machine just above version %s", who, text);
 	add(list, with_image(image, &lower, image->build + 1000), "%s machine on a newer Windows than the image", who);
@@ -156,7 +159,7 @@ GPtrArray *clients_make(const struct author *a, const GPtrArray *products)
 	const struct product *first = g_ptr_array_index(a->sources, 0);
 
 	add_releases(list, a, products, image.arch);
-	add_own_line(list, &image);
+	add_own_line(list, a, &image);
 	add_sources(list, a, &image);
 	add(list, bare(OLD_BUILD, image.arch, image.edition), "too old a Windows (build %u)", OLD_BUILD);
 	add(list, bare(first->build, arch_number(image.arch == 12 ? "amd64" : "arm64"), first->edition),

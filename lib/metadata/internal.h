@@ -234,10 +234,19 @@ struct sim *sim_new(const struct catalog *c, const GPtrArray *images);
 void sim_free(struct sim *s);
 /* Every subset of presence and approval on one client, following installs to the end; adds to count. */
 void sim_run(struct sim *s, const struct facts *client, struct sim_count *count);
-/* What all approved images offer this client first, as a set of indexes into images. */
-uint64_t sim_offered(struct sim *s, const struct facts *client, enum sim_model model);
-/* Titles of what is installed one after the other, all approved. g_ptr_array_unref. */
-GPtrArray *sim_path(struct sim *s, const struct facts *client, enum sim_model model);
+/* What one scan is about. */
+struct sim_setting {
+	uint64_t present, approved; /* sets of indexes into images */
+	enum sim_model model;
+	bool withholds;             /* the server keeps back what any update it holds supersedes */
+};
+
+/* All images present and approved, a server that leaves supersedence to the client. */
+struct sim_setting sim_all(const struct sim *s, enum sim_model model);
+/* What this client is offered first, as a set of indexes into images. */
+uint64_t sim_offered(struct sim *s, const struct facts *client, const struct sim_setting *w);
+/* Titles of what is installed one after the other. g_ptr_array_unref. */
+GPtrArray *sim_path(struct sim *s, const struct facts *client, const struct sim_setting *w);
 
 /* ---- lint.c, export.c, offers.c ---- */
 

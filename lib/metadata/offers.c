@@ -204,9 +204,10 @@ static void put_facts(JsonBuilder *b, const struct facts *f)
 
 static void put_client(JsonBuilder *b, const struct group *g, const struct client *c)
 {
-	uint64_t native = sim_offered(g->sim, c->facts, SIM_NATIVE);
-	uint64_t optimistic = sim_offered(g->sim, c->facts, SIM_OPTIMISTIC);
-	g_autoptr(GPtrArray) path = sim_path(g->sim, c->facts, SIM_NATIVE);
+	const struct sim_setting first = sim_all(g->sim, SIM_NATIVE), second = sim_all(g->sim, SIM_OPTIMISTIC);
+	uint64_t native = sim_offered(g->sim, c->facts, &first);
+	uint64_t optimistic = sim_offered(g->sim, c->facts, &second);
+	g_autoptr(GPtrArray) path = sim_path(g->sim, c->facts, &first);
 
 	json_builder_begin_object(b);
 	put_text(b, "client", c->name);
@@ -269,7 +270,8 @@ static void put_group(JsonBuilder *b, const struct group *g)
 /* A release the image is for, and whose machines are nevertheless offered nothing, is worth a word. */
 static void warn_unreached(const struct proof *p, const struct group *g, const struct client *c)
 {
-	uint64_t offered = sim_offered(g->sim, c->facts, SIM_NATIVE);
+	const struct sim_setting all = sim_all(g->sim, SIM_NATIVE);
+	uint64_t offered = sim_offered(g->sim, c->facts, &all);
 	const struct update *u = g_ptr_array_index(g->images, 0);
 
 	if (!c->source || offered)

@@ -212,14 +212,7 @@ static struct node *node_install(struct sim *s, struct node *n, unsigned image)
 
 /* ---- one scan ---- */
 
-/* What one scan is about. */
-struct setting {
-	uint64_t present, approved; /* sets of images */
-	enum sim_model model;
-	bool withholds; /* the server keeps back what any update it holds supersedes */
-};
-
-static bool is_withheld(const struct sim *s, const struct setting *w, int image)
+static bool is_withheld(const struct sim *s, const struct sim_setting *w, int image)
 {
 	for (unsigned i = 0; w->withholds && i < s->images->len; i++)
 		if (w->present >> i & 1 && s->supersedes[i] >> image & 1)
@@ -241,7 +234,7 @@ static bool clauses_met(const struct sim *s, const struct entry *e)
 }
 
 /* Rounds until nothing new is handed out: each reports the installed updates that others need. */
-static void deliver(struct sim *s, const struct node *n, const struct setting *w)
+static void deliver(struct sim *s, const struct node *n, const struct sim_setting *w)
 {
 	memset(s->delivered, 0, s->entries->len * sizeof *s->delivered);
 	memset(s->installed, 0, s->entries->len * sizeof *s->installed);
@@ -264,7 +257,7 @@ static void deliver(struct sim *s, const struct node *n, const struct setting *w
 }
 
 /* The set of images offered. */
-static uint64_t scan(struct sim *s, const struct node *n, const struct setting *w)
+static uint64_t scan(struct sim *s, const struct node *n, const struct sim_setting *w)
 {
 	uint64_t candidates = 0, hidden = 0;
 
@@ -285,7 +278,7 @@ static uint64_t scan(struct sim *s, const struct node *n, const struct setting *
 }
 
 /* Install what is offered until nothing is. An image installed twice on the way is a loop. */
-static void follow(struct sim *s, struct node *n, const struct setting *w, struct sim_count *count, GPtrArray *path)
+static void follow(struct sim *s, struct node *n, const struct sim_setting *w, struct sim_count *count, GPtrArray *path)
 {
 	uint64_t done = 0;
 
@@ -318,7 +311,7 @@ static uint64_t all_of(const struct sim *s)
 static void run_models(struct sim *s, struct node *n, uint64_t present, uint64_t approved, struct sim_count *count)
 {
 	for (int i = 0; i < MODELS * SERVERS; i++) {
-		struct setting w = { present, approved, i % MODELS ? SIM_OPTIMISTIC : SIM_NATIVE, i >= MODELS };
+		struct sim_setting w = { present, approved, i % MODELS ? SIM_OPTIMISTIC : SIM_NATIVE, i >= MODELS };
 		follow(s, n, &w, count, NULL);
 	}
 }
@@ -367,19 +360,21 @@ void sim_run(struct sim *s, const struct facts *client, struct sim_count *count)
 		run_sample(s, n, count);
 }
 
-uint64_t sim_offered(struct sim *s, const struct facts *client, enum sim_model model)
+struct sim_setting sim_all(const struct sim *s, enum sim_model model)
 {
-	struct setting w = { all_of(s), all_of(s), model, false };
-
-	return scan(s, node_get(s, client), &w);
+	return (struct sim_setting){ .present = all_of(s), .approved = all_of(s), .model = model };
 }
 
-GPtrArray *sim_path(struct sim *s, const struct facts *client, enum sim_model model)
+uint64_t sim_offered(struct sim *s, const struct facts *client, const struct sim_setting *w)
 {
-	struct setting w = { all_of(s), all_of(s), model, false };
+	return scan(s, node_get(s, client), w);
+}
+
+GPtrArray *sim_path(struct sim *s, const struct facts *client, const struct sim_setting *w)
+{
 	struct sim_count ignored = { 0 };
 	GPtrArray *path = g_ptr_array_new_with_free_func(g_free);
 
-	follow(s, node_get(s, client), &w, &ignored, path);
+	follow(s, node_get(s, client), w, &ignored, path);
 	return path;
 }

@@ -76,8 +76,6 @@ bool stream_check(const struct catalog *c, const struct author *a, struct ib_err
 	};
 	g_autoptr(GPtrArray) images = stream_images(c, &self);
 
-	if (catalog_find(c, a->parent_id) || catalog_find(c, a->child_id))
-		return ib_throw(err, IB_ERR_INPUT, "the catalog holds an update with the id of this image already");
 	if (images->len + 1 > IMAGES_MAX) {
 		ib_throw(err, IB_ERR_INPUT, "the stream has %u images, at most %u are handled", images->len + 1, IMAGES_MAX);
 		return ib_hint(err, "take old images, parent and child, out of the catalog");
@@ -85,6 +83,9 @@ bool stream_check(const struct catalog *c, const struct author *a, struct ib_err
 	for (guint i = 0; i < images->len; i++)
 		if (!check_against(g_ptr_array_index(images, i), a, &self, err))
 			return false;
+	/* not as an image of this stream, then: a document somebody changed */
+	if (catalog_find(c, a->parent_id) || catalog_find(c, a->child_id))
+		return ib_throw(err, IB_ERR_INPUT, "the catalog holds an update with the id of this image already");
 	return true;
 }
 
