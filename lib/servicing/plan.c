@@ -153,8 +153,6 @@ static bool plan_deployment(struct planner *pl, const struct ib_plan_package *pa
 	for (guint i = 0; i < m->dependencies->len; i++) {
 		const struct ib_identity *dep = m->dependencies->pdata[i];
 		const struct ib_manifest *dm;
-		if (dep->culture && !strcmp(dep->culture, "*"))
-			continue; /* language satellites: whatever language packs bring */
 		if (!find_manifest(pl, dep, &dm, err))
 			return false;
 		if (dm->is_deployment ? !plan_deployment(pl, package, u, dep, depth + 1, err)
@@ -228,6 +226,9 @@ static bool plan_package(struct planner *pl, const struct ib_mum *mum, const str
 	for (guint i = 0; i < pl->mums->len; i++)
 		if (pl->mums->pdata[i] == mum)
 			return true;
+	for (guint i = 0; i < mum->other->len; i++)
+		ib_svc_note(pl->s, "package-element", mum->package_id, "the element '%s' was not carried out",
+			    (const char *)mum->other->pdata[i]);
 	struct ib_plan_package *pp = g_new0(struct ib_plan_package, 1);
 	pp->mum = mum;
 	pp->owner = g_strdup(owner ? owner->package_id : mum->package_id);

@@ -231,6 +231,9 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtr
 	if ((w->before && !ib_svc_manifest(s, w->before, &m, err)) || (m && !ib_svc_effects(s, m, &before, err)) ||
 	    (w->now && !ib_svc_effects(s, w->now, &now, err)))
 		return false;
+	if (w->before && !m)
+		ib_svc_note(s, "old-version-unread", w->before->keyform,
+			    "its manifest cannot be read here: what only this version had was not removed");
 	p.old = old = before ? ib_svc_effect_set(before) : NULL;
 	now_set = now ? ib_svc_effect_set(now) : NULL;
 	for (guint i = 0; now && i < now->len; i++)
