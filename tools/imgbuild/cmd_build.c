@@ -5,18 +5,18 @@
 #include "build/build.h"
 
 #define PROFILE_OPTIONS                                                                       \
-	{ "set", 0, "NAME=VALUE", true, "set a variable of the profile" },                    \
-	{ "vars", 0, "FILE", false, "file with a [vars] section" }
+	{ "set", 0, "NAME=VALUE", true, "set ${NAME} of the profile; wins over all files" },                    \
+	{ "vars", 0, "FILE", false, "INI file whose [vars] set variables" }
 
 const struct option build_options[] = {
-	{ "output", 'o', "DIR", false, "folder to make (out/<label>)" },
+	{ "output", 'o', "DIR", false, "folder to make; absent: out/LABEL" },
 	PROFILE_OPTIONS,
-	{ "publish", 0, NULL, false, "deliver it when every approval is there" },
+	{ "publish", 0, NULL, false, "deliver it too, if every role has approved" },
 	{ NULL },
 };
 
 const struct option plan_options[] = {
-	{ "output", 'o', "DIR", false, "folder that build would make" },
+	{ "output", 'o', "DIR", false, "folder build would make; its disk must hold it" },
 	PROFILE_OPTIONS,
 	{ NULL },
 };

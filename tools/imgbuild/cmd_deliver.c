@@ -8,32 +8,32 @@
 /* Commands that work on what a build made: verify, approve, publish, check-delivery. */
 
 const struct option verify_options[] = {
-	{ "trust", 0, "PEM", true, "root to judge signatures and catalogs by" },
-	{ "full", 0, NULL, false, "read and hash every blob" },
+	{ "trust", 0, "PEM", true, "root, PEM or DER; absent: nothing is judged" },
+	{ "full", 0, NULL, false, "also read and hash every blob of every image" },
 	{ NULL },
 };
 
 const struct option approve_options[] = {
-	{ "role", 0, "ROLE", false, "role of the policy" },
+	{ "role", 0, "ROLE", false, "role of the policy that decides" },
 	{ "decision", 0, "approve|reject", false, "the decision" },
-	{ "number", 0, "NUMBER", false, "number of the record at your side" },
-	{ "opinion", 0, "TEXT", false, "why" },
-	{ "certificate", 0, "PEM", false, "certificate of the signer" },
-	{ "key", 0, "PEM", false, "its key" },
-	{ "passphrase", 0, "env:N|file:P", false, "passphrase of the key, as a reference" },
+	{ "number", 0, "NUMBER", false, "number of this decision in your own files" },
+	{ "opinion", 0, "TEXT", false, "why, in one sentence" },
+	{ "certificate", 0, "PEM", false, "certificate of the person who signs" },
+	{ "key", 0, "PEM", false, "private key of that certificate" },
+	{ "passphrase", 0, "env:N|file:P", false, "where the key's passphrase is" },
 	{ NULL },
 };
 
 const struct option publish_options[] = {
-	{ "profile", 0, "FILE", false, "profile (the one it was built with)" },
-	{ "set", 0, "NAME=VALUE", true, "set a variable of the profile" },
-	{ "vars", 0, "FILE", false, "file with a [vars] section" },
+	{ "profile", 0, "FILE", false, "profile; absent: the one it was built with" },
+	{ "set", 0, "NAME=VALUE", true, "set ${NAME} of the profile; wins over all files" },
+	{ "vars", 0, "FILE", false, "INI file whose [vars] set variables" },
 	{ NULL },
 };
 
 const struct option check_delivery_options[] = {
-	{ "trust", 0, "PEM", true, "root to judge the signature by" },
-	{ "host-key", 0, "SHA256:…", false, "fingerprint of the server's key" },
+	{ "trust", 0, "PEM", true, "root, PEM or DER; absent: it is not judged" },
+	{ "host-key", 0, "SHA256:BASE64", false, "fingerprint of the server's key; for sftp://" },
 	{ "key", 0, "FILE|agent", false, "private key to log in with" },
 	{ NULL },
 };

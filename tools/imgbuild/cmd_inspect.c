@@ -5,7 +5,7 @@
 #include "build/build.h"
 
 const struct option inspect_options[] = {
-	{ "trust", 0, "PEM", true, "root to judge a package's or catalog's signature by" },
+	{ "trust", 0, "PEM", true, "root, PEM or DER; absent: nothing is judged" },
 	{ NULL },
 };
 

@@ -6,15 +6,15 @@
 #include "package/package.h"
 
 const struct option keyform_options[] = {
-	{ "name", 0, "NAME", false, "name of the component or package; for value: the text" },
-	{ "version", 0, "A.B.C.D", false, "version" },
-	{ "arch", 0, "ARCH", false, "amd64, wow64, x86, msil, …" },
+	{ "name", 0, "NAME", false, "of the component or package; for value: a file" },
+	{ "version", 0, "A.B.C.D", false, "of the component or package" },
+	{ "arch", 0, "ARCH", false, "amd64, wow64, x86, msil or another" },
 	{ "culture", 0, "CULTURE", false, "language; absent: neutral" },
-	{ "token", 0, "HEX", false, "public key token" },
-	{ "type", 0, "TYPE", false, "win32, dualModeDriver, …" },
-	{ "scope", 0, "nonSxS", false, "version scope" },
-	{ "update", 0, "NAME", false, "for value: update name behind the package id" },
-	{ "form", 0, "long|short|family|package|value", false, "which name (long)" },
+	{ "token", 0, "HEX", false, "public key token, 16 hex digits" },
+	{ "type", 0, "TYPE", false, "win32, dualModeDriver or another" },
+	{ "scope", 0, "nonSxS", false, "version scope; most Windows components have it" },
+	{ "update", 0, "NAME", false, "for value: update of the package id in --name" },
+	{ "form", 0, "long|short|family|package|value", false, "which name; absent: long" },
 	{ NULL },
 };
 

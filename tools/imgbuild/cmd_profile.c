@@ -8,8 +8,8 @@
 #include "profile/profile.h"
 
 const struct option profile_options[] = {
-	{ "set", 0, "NAME=VALUE", true, "set a variable of the profile" },
-	{ "vars", 0, "FILE", false, "file with a [vars] section" },
+	{ "set", 0, "NAME=VALUE", true, "set ${NAME} of the profile; wins over all files" },
+	{ "vars", 0, "FILE", false, "INI file whose [vars] set variables" },
 	{ NULL },
 };
 
@@ -49,6 +49,23 @@ static void show_json(const struct ib_ini *ini)
 	printf("%s\n", text);
 }
 
+static void print_keys(void)
+{
+	static const struct {
+		const char *title;
+		const struct ib_ini_key *keys;
+	} schemas[] = {
+		{ "Profiles", ib_profile_keys },
+		{ "Removal manifests", ib_component_keys },
+		{ "Approval policies", ib_policy_keys },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(schemas); i++) {
+		g_autofree char *page = ib_profile_reference(schemas[i].keys);
+		printf("%s## %s\n\n%s", i ? "\n" : "", schemas[i].title, page);
+	}
+}
+
 int cmd_profile(struct context *c, struct ib_error **err)
 {
 	const char *verb = args_word(c->args, 0), *path = args_word(c->args, 1);
@@ -57,8 +74,7 @@ int cmd_profile(struct context *c, struct ib_error **err)
 	struct ib_ini *ini = NULL;
 
 	if (strcmp(verb, "keys") == 0) {
-		g_autofree char *page = ib_profile_reference(ib_profile_keys);
-		fputs(page, stdout);
+		print_keys();
 		return 0;
 	}
 	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0) {

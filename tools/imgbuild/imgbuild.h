@@ -52,6 +52,12 @@ char **args_values(const struct args *a, const char *name);
 bool args_has(const struct args *a, const char *name);
 const char *args_word(const struct args *a, unsigned i);
 
+/* details.c */
+/** What a command does, in a few sentences; NULL for a command without. */
+const char *details_text(const char *command);
+/** One command line to try; NULL likewise. */
+const char *details_example(const char *command);
+
 /* help.c */
 void help_all(void);
 void help_command(const struct command *command);

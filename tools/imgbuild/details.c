@@ -1,0 +1,77 @@
+#include "imgbuild.h"
+
+#include <string.h>
+
+/* What a command does, for people who use it the first time: shown by --help and in the man page. */
+static const struct {
+	const char *command, *text, *example;
+} details[] = {
+	{ "build",
+	  "Plans first and ends there on any refusal. Then it services the images, writes the ISO, reads it back, makes "
+	  "upgrade documents and papers, signs the list of digests, and puts the finished folder into its place. Until "
+	  "then everything lies in .work-NAME beside it, and an older folder stays as it is. With --publish and an "
+	  "approval missing, the folder is complete and the exit status is 7.",
+	  "imgbuild build profiles/lab-icbc.ini --vars out/demo/vars.ini -o out/mine" },
+	{ "plan",
+	  "Reads the base, judges every package and installs it in memory; writes nothing. Message and exit status of a "
+	  "refusal are those that build would end with. Missing approvals are listed, not refused. Whether the names in "
+	  "[features] and in removal manifests exist in the image is found by build.",
+	  "imgbuild plan profiles/lab-icbc.ini --vars out/demo/vars.ini" },
+	{ "profile",
+	  "check reads a profile with its parents and variables and says what is wrong with it. show prints every key in "
+	  "effect, with the file and line it stands in. keys prints the reference of all keys of profiles, removal "
+	  "manifests and approval policies.",
+	  "imgbuild profile show profiles/lab-icbc.ini --vars out/demo/vars.ini" },
+	{ "inspect",
+	  "The kind of file is told by its content, not by its name. FILE:2 also opens the component store of image 2 of a "
+	  "WIM, or of install.wim in an ISO, and lists its packages and features. Without --trust no signature is judged, "
+	  "and the answer says so.",
+	  "imgbuild inspect out/mine/CMGE_V2020L_9B.iso:1" },
+	{ "verify",
+	  "A folder: every listed file is compared with SHA256SUMS, a file nobody listed is a finding, and with --trust "
+	  "the signature is judged. An ISO or a WIM: the disc's descriptors and the component store of each Windows image; "
+	  "with --trust its catalogs too. Findings are printed and end with exit status 4.",
+	  "imgbuild verify out/mine --trust out/demo/keys/lab-root.pem --full" },
+	{ "keyform",
+	  "Windows names the folders of its component store, registry keys and values by a hash of the component's "
+	  "identity. Forms: long (WinSxS folders, manifests), short (deployments), family (winners), package (servicing "
+	  "packages), value (f! values of a file --name; with --update the p! value of package id --name).",
+	  "imgbuild keyform --name Microsoft-Windows-Core --version 10.0.26100.1 --arch amd64 "
+	  "--token 31bf3856ad364e35 --scope nonSxS" },
+	{ "approve",
+	  "Writes records/approval-ROLE.json and its signature into the folder. The record names the SHA-256 of the "
+	  "folder's SHA256SUMS: for other bytes, a later build's for instance, it counts for nothing. A second decision of "
+	  "a role replaces the first. Whether the signer may speak for the role is judged by publish. All options but "
+	  "--passphrase are needed.",
+	  "imgbuild approve out/mine --role security --decision approve --number SEC-17 --opinion accepted "
+	  "--certificate security.pem --key security.key" },
+	{ "publish",
+	  "Checks the approvals and every digest of the folder before anything leaves. Each file goes up under a temporary "
+	  "name and is renamed; SHA256SUMS is the last, so that who sees it sees all that is in it. records/ stays here. "
+	  "Without --profile, profile and variables are those of the build.",
+	  "imgbuild publish out/mine" },
+	{ "check-delivery",
+	  "Looks at a delivery as its receiver does: the list of digests, its signature, and every file, read back from "
+	  "the server. It needs no profile and no build folder.",
+	  "imgbuild check-delivery sftp://bank@host:22222/upload/V2020-L_9B --host-key SHA256:... --key id_ed25519 "
+	  "--trust vendor-root.pem" },
+	{ "manual",
+	  "man prints the man page (roff), completion the completion script for bash.",
+	  "imgbuild manual man > imgbuild.1" },
+};
+
+const char *details_text(const char *command)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(details); i++)
+		if (strcmp(details[i].command, command) == 0)
+			return details[i].text;
+	return NULL;
+}
+
+const char *details_example(const char *command)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(details); i++)
+		if (strcmp(details[i].command, command) == 0)
+			return details[i].example;
+	return NULL;
+}
