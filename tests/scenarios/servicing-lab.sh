@@ -6,7 +6,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 
 lab=$IB_BUILD/imglab run=$IB_BUILD/tool_servicing_run
-for tool in 7zz wimverify wimdir wimextract wimapply wiminfo hivexregedit reglookup xmllint sha256sum; do
+for tool in 7zz wimverify wimupdate wimdir wimextract wimapply wiminfo hivexregedit reglookup xmllint sha256sum; do
 	command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
 [ -x "$lab" ] && [ -x "$run" ] || { echo "skipped: imglab or tool_servicing_run is not built"; exit 77; }
@@ -165,5 +165,27 @@ for w in $base back.wim; do
 done
 for h in SYSTEM SOFTWARE; do
 	diff install.wim.$h back.wim.$h || fail "$h is not as it was"
+done
+# 9. the gate, and a verifier that sees what somebody else broke
+echo '<PendingTransaction/>' > pending.xml
+cp $base pending.wim && wimupdate pending.wim 1 --command='add pending.xml /Windows/WinSxS/pending.xml' >/dev/null 2>&1
+expect 3 '0x800f0806' pending.wim 1 info
+manifest=$(wimdir $base 1 | grep -i 'Manifests/amd64_microsoft-windows-notepad_.*manifest$' | head -n1)
+catalog=$(wimdir $base 1 | grep -i 'WinSxS/Catalogs/.*cat$' | head -n1)
+mum=$(wimdir $base 1 | grep -i 'servicing/Packages/Microsoft-Windows-SMB1-Package.*mum$' | head -n1)
+cp $base broken.wim
+wimupdate broken.wim 1 >/dev/null 2>&1 << EOT
+delete $manifest
+delete $catalog
+delete "$mum"
+delete /Windows/System32/drivers/mrxsmb10.sys
+add pending.xml /Windows/System32/kernel32.dll
+add pending.xml /Windows/WinSxS/Manifests/amd64_nobody_31bf3856ad364e35_1.0.0.0_none_0000000000000000.manifest
+add pending.xml "/Windows/System32/\$(runtime.system32)"
+EOT
+"$run" broken.wim 1 trust=lab-root.pem verify > broken.txt
+for id in manifest-missing component-missing catalog-missing package-file-missing projection-missing projection-differs \
+	service-binary-missing macro; do
+	grep -q "^finding $id " broken.txt || fail "the verifier does not see '$id'"
 done
 echo "ok: $files payload files, $links links"
