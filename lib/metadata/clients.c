@@ -142,6 +142,7 @@ static void add_sources(GPtrArray *list, const struct author *a, const struct im
 		add(list, with_image(&like, v, p->build), "%s machine on %s with vendor values",
 		    like.customer ? like.customer : "standard", p->name);
 		/* Setup brought the old values along and nothing wrote new ones */
+		like.customer = image->customer;
 		if (p->build != image->build)
 			add(list, with_image(&like, v, image->build),
 			    "machine already on the image's Windows whose values of %s survived", p->name);

@@ -29,7 +29,8 @@ bool references_have(const GArray *list, const char *id)
 	return false;
 }
 
-char *guid_fold(const char *text)
+/* Lower-case GUID text without braces, or NULL. */
+static char *guid_fold(const char *text)
 {
 	static const char form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
 
@@ -89,7 +90,7 @@ static bool read_reference(const struct update *u, const struct ib_xml_node *nod
 	return true;
 }
 
-/* The UpdateIdentity children of an element, no others when `only`. */
+/* The UpdateIdentity children of an element. */
 static bool read_list(const struct update *u, const struct ib_xml_node *parent, bool with_revision, GArray *list,
 		      struct ib_error **err)
 {

@@ -101,8 +101,6 @@ void update_free(struct update *u);
 GBytes *update_bytes(const struct update *u);
 const struct reference *reference_at(const GArray *list, guint i);
 bool references_have(const GArray *list, const char *id);
-/* Lower-case GUID text without braces, or NULL. */
-char *guid_fold(const char *text);
 
 /* ---- author.c: documents of our own ---- */
 

@@ -225,7 +225,19 @@ static void put_client(JsonBuilder *b, const struct group *g, const struct clien
 	json_builder_end_object(b);
 }
 
-static void put_document(JsonBuilder *b, const struct update *u)
+/* The same relation from the other side: what an operator may decline once the others are approved. */
+static void put_superseders(JsonBuilder *b, const GPtrArray *images, const struct update *u)
+{
+	begin_list(b, "superseded_by");
+	for (guint i = 0; i < images->len; i++) {
+		const struct update *other = g_ptr_array_index(images, i);
+		if (references_have(other->superseded, u->id))
+			json_builder_add_string_value(b, other->id);
+	}
+	json_builder_end_array(b);
+}
+
+static void put_document(JsonBuilder *b, const GPtrArray *images, const struct update *u)
 {
 	g_autofree char *version = version_text(&u->child->image->version);
 
@@ -242,6 +254,7 @@ static void put_document(JsonBuilder *b, const struct update *u)
 	for (guint i = 0; i < u->superseded->len; i++)
 		json_builder_add_string_value(b, reference_at(u->superseded, i)->id);
 	json_builder_end_array(b);
+	put_superseders(b, images, u);
 	json_builder_end_object(b);
 }
 
@@ -354,7 +367,7 @@ bool offers_prove(const struct catalog *c, const struct author *a, const GPtrArr
 	json_builder_end_array(b);
 	begin_list(b, "images");
 	for (guint i = 0; i < images->len; i++)
-		put_document(b, g_ptr_array_index(images, i));
+		put_document(b, images, g_ptr_array_index(images, i));
 	json_builder_end_array(b);
 	if (!prove_groups(&p, images, err))
 		return false;

@@ -12,6 +12,7 @@ static void evaluate(const struct update *u)
 	facts_set_number(f, WINDOWS_KEY, "UBR", 1);
 	enum truth t = rule_eval(u->installable, f);
 	g_autofree char *why = u->installable ? rule_why(u->installable, f) : NULL;
+	g_assert_true(!u->installable || *why);
 	g_assert_true(t == RULE_TRUE || t == RULE_FALSE || t == RULE_UNKNOWN);
 	update_state(u, f);
 	if (u->image)
