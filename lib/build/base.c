@@ -17,6 +17,23 @@ bool base_open_wim(struct build *b, struct wim_file *f, const char *spool, struc
 	return true;
 }
 
+bool base_scratch(struct build *b, struct ib_store **ret, struct ib_error **err)
+{
+	if (!b->scratch_wim && !base_open_wim(b, &b->install, NULL, &b->scratch_wim, err))
+		return false;
+	if (!b->scratch &&
+	    !ib_store_open(b->scratch_wim, install_target(b)->source_index, b->filetime, &b->scratch, err))
+		return ib_while(err, "opening the component store of '%s'", install_target(b)->name);
+	*ret = b->scratch;
+	return true;
+}
+
+void base_scratch_close(struct build *b)
+{
+	ib_store_free(g_steal_pointer(&b->scratch));
+	ib_wim_free(g_steal_pointer(&b->scratch_wim));
+}
+
 static bool check_digest(struct build *b, struct ib_error **err)
 {
 	static const enum ib_digest_algorithm sha256 = IB_DIGEST_SHA256;

@@ -61,6 +61,17 @@ static struct removal *add_removal(struct build *b, struct ib_ini *m)
 	return r;
 }
 
+/* Remove it from the scratch image: what cannot be removed is refused before anything is written. */
+static bool try_removal(struct build *b, const struct removal *r, struct ib_error **err)
+{
+	struct ib_removal_summary sum = { 0 };
+	struct ib_store *scratch;
+	bool ok = base_scratch(b, &scratch, err) && ib_store_remove(scratch, &r->removal, &sum, err);
+
+	ib_removal_summary_clear(&sum);
+	return ok ? true : ib_while(err, "removing component '%s'", r->removal.name);
+}
+
 bool remove_plan(struct build *b, struct ib_error **err)
 {
 	for (char *const *name = ib_ini_list(b->p, "remove", "components"); *name; name++) {
@@ -68,7 +79,8 @@ bool remove_plan(struct build *b, struct ib_error **err)
 		g_autofree char *reason_key = g_strconcat("reason.", *name, NULL);
 		if (!load_manifest(b, *name, &m, err))
 			return false;
-		add_removal(b, m);
+		if (!try_removal(b, add_removal(b, m), err))
+			return false;
 		const char *reason = ib_ini_text(b->p, "remove", reason_key);
 		plan_add(b, "remove", 0, "remove component %s: %s", *name, reason ? reason : "no reason given");
 		if (!reason)
@@ -106,6 +118,14 @@ static const struct {
 	const char *word;
 } switches[] = { { "enable", true, "enable" }, { "disable", false, "disable" } };
 
+static bool try_feature(struct build *b, const char *name, bool on, struct ib_error **err)
+{
+	struct ib_store *scratch;
+	bool changed;
+
+	return base_scratch(b, &scratch, err) && ib_store_set_feature(scratch, name, on, &changed, err);
+}
+
 bool features_plan(struct build *b, struct ib_error **err)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) {
@@ -116,6 +136,8 @@ bool features_plan(struct build *b, struct ib_error **err)
 				 reason ? reason : "no reason given");
 			if (switches[i].on && ib_ini_has(b->p, "features", "disable", *f))
 				return ib_throw(err, IB_ERR_INPUT, "feature '%s' is to be enabled and disabled", *f);
+			if (!try_feature(b, *f, switches[i].on, err))
+				return ib_while(err, "switching feature '%s'", *f);
 		}
 	}
 	return true;

@@ -83,6 +83,8 @@ struct build {
 	uint64_t payload_bytes;
 
 	struct ib_plan *plan;
+	struct ib_wim *scratch_wim;  /**< while planning only: the chosen image, changed in memory as far as planned */
+	struct ib_store *scratch;
 	JsonObject *verify;    /**< evidence/verify.json */
 	GArray *times;         /**< struct stage_time */
 	uint64_t iso_bytes;
@@ -120,6 +122,9 @@ bool base_plan(struct build *b, struct ib_error **err);
 bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 /** Open a fresh ib_wim over a file of the base. @param spool  folder for new blobs, NULL: memory */
 bool base_open_wim(struct build *b, struct wim_file *f, const char *spool, struct ib_wim **ret, struct ib_error **err);
+/** The chosen image as far as it is planned: what a later stage would find. Closed when planning ends. */
+bool base_scratch(struct build *b, struct ib_store **ret, struct ib_error **err);
+void base_scratch_close(struct build *b);
 /** The target of the chosen edition. */
 struct target *install_target(struct build *b);
 

@@ -195,6 +195,7 @@ static void build_free(struct build *b)
 {
 	if (!b)
 		return;
+	base_scratch_close(b);
 	g_ptr_array_unref(b->targets);
 	wim_file_clear(&b->install);
 	wim_file_clear(&b->boot);
@@ -225,6 +226,7 @@ static bool plan_all(struct build *b, struct ib_error **err)
 	for (const struct stage *s = stages; s->name; s++)
 		if (s->plan && !s->plan(b, err))
 			return ib_while(err, "planning stage '%s' of profile '%s'", s->name, b->o->profile);
+	base_scratch_close(b);
 	b->plan->json = plan_json(b);
 	return true;
 }

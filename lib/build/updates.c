@@ -193,19 +193,27 @@ static bool choose_one(struct build *b, struct target *t, struct ib_store *scrat
 	return ok;
 }
 
+static bool choose_all(struct build *b, struct target *t, struct ib_store *scratch, struct ib_error **err)
+{
+	for (guint i = 0; i < b->updates->len; i++)
+		if (!choose_one(b, t, scratch, g_ptr_array_index(b->updates, i), err))
+			return ib_while(err, "looking at image '%s'", t->name);
+	return true;
+}
+
 static bool choose_for_target(struct build *b, struct target *t, struct ib_error **err)
 {
 	struct ib_wim *wim = NULL;
 	struct ib_store *scratch = NULL;
 
+	if (t->role == TARGET_INSTALL) /* the stages after this one plan on it */
+		return base_scratch(b, &scratch, err) && choose_all(b, t, scratch, err);
 	if (!base_open_wim(b, t->file, NULL, &wim, err))
 		return false;
-	bool ok = ib_store_open(wim, t->source_index, b->filetime, &scratch, err);
-	for (guint i = 0; ok && i < b->updates->len; i++)
-		ok = choose_one(b, t, scratch, g_ptr_array_index(b->updates, i), err);
+	bool ok = ib_store_open(wim, t->source_index, b->filetime, &scratch, err) && choose_all(b, t, scratch, err);
 	ib_store_free(scratch);
 	ib_wim_free(wim);
-	return ok ? true : ib_while(err, "looking at image '%s'", t->name);
+	return ok;
 }
 
 static bool check_required(struct build *b, struct ib_error **err)
