@@ -9,7 +9,8 @@ static bool lint_relations(const GPtrArray *images, struct ib_error **err)
 		const struct update *u = g_ptr_array_index(images, high);
 		for (guint low = 0; low < images->len; low++) {
 			const struct update *other = g_ptr_array_index(images, low);
-			bool want = low < high && image_concerns(u->child->image, other->child->image);
+			bool want = image_compare(other->child->image, u->child->image) < 0 &&
+				    image_concerns(u->child->image, other->child->image);
 			if (references_have(u->superseded, other->id) == want)
 				continue;
 			return ib_throw(err, IB_ERR_VERIFY, "'%s' %s '%s'", u->title,

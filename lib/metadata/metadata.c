@@ -159,13 +159,14 @@ static bool relate(struct catalog *c, const struct author *a, struct ib_error **
 	return stream_relate(c, self->child->image, err);
 }
 
+/* What is new, and the images that were there: both go into the export. */
 static bool validate(const struct catalog *c, const char *xsd_dir, struct ib_error **err)
 {
 	g_autofree char *xsd = g_build_filename(xsd_dir ? xsd_dir : "", "driver.xsd", NULL);
 
 	for (guint i = 0; xsd_dir && i < c->updates->len; i++) {
 		const struct update *u = g_ptr_array_index(c->updates, i);
-		if (u->fresh && !ib_xml_validate(u->doc, xsd, err))
+		if ((u->fresh || u->child || u->image) && !ib_xml_validate(u->doc, xsd, err))
 			return ib_while(err, "checking update '%s' (%s) against its schema", u->title, u->id);
 	}
 	return true;

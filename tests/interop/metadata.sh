@@ -1,6 +1,6 @@
 #!/bin/bash
 # One stream from the standard V2020-L to V2022-L, judged by others: xmllint for the documents, cabextract and
-# 7zz for the export, a script that counts by itself for metadata.txt, jq-like checks of the proof; all of it twice.
+# 7zz for the export, a script that counts by itself for metadata.txt, and another one for the offers; all of it twice.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -138,6 +138,59 @@ for name in ('std20', 'icbc4c', 'icbc9b', 'std22'):
 PYTHON
 }
 
+# The offers once more, by a second evaluator that reads nothing but the documents and the clients' facts.
+check_offers() {
+	python3 - <<'PYTHON' || fail "the second evaluator finds other offers"
+import glob, json, operator
+import xml.etree.ElementTree as ET
+U = '{http://schemas.microsoft.com/msus/2002/12/Update}'
+OPS = {'LessThan': operator.lt, 'LessThanOrEqualTo': operator.le, 'EqualTo': operator.eq,
+       'GreaterThanOrEqualTo': operator.ge, 'GreaterThan': operator.gt}
+ARCH = {'0': 'x86', '9': 'amd64', '12': 'arm64'}
+def rule(n, facts):
+    tag = n.tag.split('}')[1]
+    kids = [rule(k, facts) for k in n]
+    op = OPS.get(n.get('Comparison', 'EqualTo'))
+    if tag == 'And': return all(kids)
+    if tag == 'Or': return any(kids)
+    if tag == 'Not': return not kids[0]
+    if tag == 'True': return True
+    if tag == 'Processor': return ARCH[n.get('Architecture')] == facts['arch']
+    if tag == 'WindowsVersion':
+        ok = True
+        if n.get('MajorVersion'): ok = op((10, 0), (int(n.get('MajorVersion')), int(n.get('MinorVersion'))))
+        if n.get('BuildNumber'): ok = ok and op(facts['windows_build'], int(n.get('BuildNumber')))
+        if n.get('ProductType'): ok = ok and n.get('ProductType') == {'workstation': '1', 'server': '3'}[facts['product_type']]
+        return ok
+    have = facts.get(n.get('Subkey') + '!' + n.get('Value'))
+    if have is None: return False
+    if tag == 'RegValueExists': return True
+    if tag == 'RegSz': return have == n.get('Data')
+    if tag == 'RegSzToVersion': return op([int(x) for x in have.split('.')], [int(x) for x in n.get('Data').split('.')])
+    raise SystemExit('rule ' + tag)
+compared = 0
+for name, held in (('std20', 1), ('icbc4c', 2), ('icbc9b', 3), ('std22', 4)):
+    proof = json.load(open(f'a/{name}/offers.json'))
+    docs = {}
+    for image in proof['images']:
+        parent = ET.parse(f"a/catalog/{image['update']}_{image['revision']}.xml").getroot()
+        ref = parent.find(f'{U}Relationships/{U}BundledUpdates//{U}UpdateIdentity')
+        child = ET.parse(f"a/catalog/{ref.get('UpdateID')}_{ref.get('RevisionNumber')}.xml").getroot()
+        below = [x.get('UpdateID') for x in parent.findall(f'{U}Relationships/{U}SupersededUpdates/{U}UpdateIdentity')]
+        docs[parent.find(f'.//{U}Title').text] = (image['update'], below, child)
+    assert len(docs) == held
+    for client in proof['groups'][0]['clients']:
+        def holds(child, which):
+            return rule(child.find(f'{U}ApplicabilityRules/{U}{which}')[0], client['facts'])
+        needed = {t: d for t, d in docs.items() if not holds(d[2], 'IsInstalled') and holds(d[2], 'IsInstallable')}
+        hidden = {i for d in needed.values() for i in d[1]}
+        want = sorted(t for t, d in needed.items() if d[0] not in hidden)
+        assert want == sorted(client['offered_native']), (name, client['client'], want)
+        compared += 1
+assert compared > 60
+PYTHON
+}
+
 # The same image once more is refused, with the status of a bad input, and writes nothing.
 check_refusal() {
 	local got=0
@@ -155,5 +208,6 @@ check_schema
 check_counts
 check_export
 check_proof
+check_offers
 check_refusal
 echo "metadata: documents, export and proof hold"
