@@ -1,4 +1,4 @@
-/* Reports for tests: "full" (the bank's case), "bare" (nothing provided), "hostile". */
+/* Reports for tests: "full" (the bank's case), "empty-server", "bare" (nothing provided), "hostile". */
 #ifndef IB_TESTS_REPORT_SAMPLE_H
 #define IB_TESTS_REPORT_SAMPLE_H
 
@@ -65,6 +65,16 @@ static inline void sample_full(GPtrArray *keep, struct ib_report *r)
 	r->approvals = SAMPLE(keep, { "technical", "required", NULL }, { "security", "required", NULL }, { "customer", "required", NULL });
 }
 
+/* The case gone wrong: components removed, no update server named, the check did not pass. */
+static inline void sample_empty_server(GPtrArray *keep, struct ib_report *r)
+{
+	sample_full(keep, r);
+	r->update_server = NULL;
+	r->verified = false;
+	r->line_mbit = "20 or so";
+	r->days = "20";
+}
+
 #define EVIL "</td><script>alert(1)</script>&amp;\"'\xE2\x80\xAE{version}"
 
 static inline void sample_hostile(GPtrArray *keep, struct ib_report *r)
@@ -91,7 +101,11 @@ static inline bool report_sample(const char *kind, GPtrArray *keep, struct ib_re
 		sample_full(keep, r);
 	else if (strcmp(kind, "hostile") == 0)
 		sample_hostile(keep, r);
-	return strcmp(kind, "full") == 0 || strcmp(kind, "hostile") == 0 || strcmp(kind, "bare") == 0;
+	else if (strcmp(kind, "empty-server") == 0)
+		sample_empty_server(keep, r);
+	else
+		return strcmp(kind, "bare") == 0;
+	return true;
 }
 
 #endif

@@ -1,6 +1,5 @@
 #include "report/internal.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* Facts: every single value a paper shows, as text that is the same in all languages. */
@@ -65,15 +64,29 @@ static char *grouped(uint64_t n)
 	return g_strdup(out->str);
 }
 
-/* At most two decimals, fewer digits for large values; no locale. */
+/* Above this a double has no places for units. */
+#define WHOLE_MAX 1e15
+
+static bool is_whole(double d)
+{
+	return d < WHOLE_MAX && d == (double)(uint64_t)d;
+}
+
+/* Whole numbers as they are, others with two decimals or four digits; no locale. */
 static char *decimal(double d)
 {
 	char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-	if (d >= 1000)
+	if (d < WHOLE_MAX && (d >= 1000 || is_whole(d)))
 		return grouped((uint64_t)(d + 0.5));
-	g_ascii_formatd(text, sizeof text, d > 0 && d < 0.1 ? "%.4f" : "%.2f", d);
+	g_ascii_formatd(text, sizeof text, d >= WHOLE_MAX ? "%.3e" : d < 0.1 ? "%.4f" : "%.2f", d);
 	return g_strdup(text);
+}
+
+/* What was rounded is not called equal. */
+static const char *equals(double d)
+{
+	return is_whole(d) ? "=" : "≈";
 }
 
 /* A positive number as the profile gives it; 0 when it is none. */
@@ -84,54 +97,54 @@ static double number(const char *text)
 	if (!text || !g_ascii_isdigit(*text))
 		return 0;
 	double d = g_ascii_strtod(text, &end);
-	return *end == '\0' && d > 0 && d < 1e12 ? d : 0;
+	return *end == '\0' && d >= 0.001 && d < 1e12 ? d : 0;
 }
 
 /* ---- arithmetic ---- */
 
+/* A result and how it came about; nothing when a number for it is not provided (value 0). */
+static void add_result(struct facts *f, const char *id, double value, const char *unit, const char *formula)
+{
+	g_autofree char *formula_id = g_strconcat(id, "-formula", NULL), *text = decimal(value);
+
+	add(f, formula_id, value > 0 ? g_strdup_printf("%s %s %s%s", formula, equals(value), text, unit) : NULL);
+	add(f, id, value > 0 ? g_strdup(text) : NULL);
+}
+
 static void add_transfer(struct facts *f, const struct ib_report *r)
 {
-	double bits = (double)r->iso_bytes * 8, line = number(r->line_mbit), branches = number(r->branches);
-	double hours = line > 0 && bits > 0 ? bits / (line * 1e6) / 3600 : 0;
-	g_autofree char *bytes = grouped(r->iso_bytes), *hours_text = decimal(hours);
-
-	add(f, "hours", hours > 0 ? g_strdup(hours_text) : NULL);
-	add(f, "hours-formula",
-	    hours > 0 ? g_strdup_printf("%s × 8 ÷ (%s × 1,000,000) ÷ 3,600 = %s h", bytes, r->line_mbit, hours_text) : NULL);
-	g_autofree char *total = decimal(bits / 8 * branches / 1e9);
-	bool has_total = bits > 0 && branches > 0;
-	add(f, "total-gb", has_total ? g_strdup(total) : NULL);
-	add(f, "total-gb-formula",
-	    has_total ? g_strdup_printf("%s × %s ÷ 1,000,000,000 = %s GB", bytes, r->branches, total) : NULL);
+	double bytes = (double)r->iso_bytes, line = number(r->line_mbit), branches = number(r->branches);
 	double devices = number(r->devices), days = number(r->days);
-	double each = devices > 0 && branches > 0 ? devices / branches : 0;
-	g_autofree char *each_text = decimal(each), *all = decimal(each * hours / 24);
-	add(f, "devices-per-branch", each > 0 ? g_strdup(each_text) : NULL);
-	add(f, "devices-per-branch-formula",
-	    each > 0 ? g_strdup_printf("%s ÷ %s = %s", r->devices, r->branches, each_text) : NULL);
-	add(f, "branch-days", each * hours > 0 ? g_strdup(all) : NULL);
-	add(f, "branch-days-formula",
-	    each * hours > 0 ? g_strdup_printf("%s × %s h ÷ 24 = %s d", each_text, hours_text, all) : NULL);
-	g_autofree char *pace = decimal(days > 0 ? devices / days : 0);
-	bool has_pace = devices > 0 && days > 0;
-	add(f, "devices-per-day", has_pace ? g_strdup(pace) : NULL);
-	add(f, "devices-per-day-formula", has_pace ? g_strdup_printf("%s ÷ %s = %s", r->devices, r->days, pace) : NULL);
+	double hours = line > 0 ? bytes * 8 / (line * 1e6) / 3600 : 0, each = branches > 0 ? devices / branches : 0;
+	g_autofree char *size = grouped(r->iso_bytes);
+	g_autofree char *line_formula = g_strdup_printf("%s × 8 ÷ (%s × 1,000,000)", size, r->line_mbit ? r->line_mbit : "");
+	g_autofree char *hours_formula = g_strconcat(line_formula, " ÷ 3,600", NULL);
+	g_autofree char *total_formula = g_strdup_printf("%s × %s ÷ 1,000,000,000", size, r->branches ? r->branches : "");
+	g_autofree char *each_formula =
+		g_strdup_printf("%s ÷ %s", r->devices ? r->devices : "", r->branches ? r->branches : "");
+	g_autofree char *all_formula = g_strdup_printf("%s × %s ÷ 86,400", each_formula, line_formula);
+	g_autofree char *pace_formula = g_strdup_printf("%s ÷ %s", r->devices ? r->devices : "", r->days ? r->days : "");
+
+	add_result(f, "hours", hours, " h", hours_formula);
+	add_result(f, "total-gb", bytes * branches / 1e9, " GB", total_formula);
+	add_result(f, "devices-per-branch", each, "", each_formula);
+	add_result(f, "branch-days", each * hours / 24, " d", all_formula);
+	add_result(f, "devices-per-day", days > 0 ? devices / days : 0, "", pace_formula);
 }
 
 /* Devices that come after the days of the customer's patch rule have passed. */
 static void add_patch_rule(struct facts *f, const struct ib_report *r)
 {
 	double devices = number(r->devices), days = number(r->days), rule = number(r->patch_days);
-	bool has = devices > 0 && days > 0 && rule > 0;
-	double late = has && days > rule ? devices * (days - rule) / days : 0;
-	g_autofree char *text = decimal(late);
+	bool has = devices > 0 && days > 0 && rule > 0, late = has && days > rule;
+	g_autofree char *formula =
+		late ? g_strdup_printf("%s × (%s − %s) ÷ %s", r->devices, r->days, r->patch_days, r->days) : g_strdup("");
 
-	add(f, "late-devices", has ? g_strdup(text) : NULL);
-	if (late > 0)
-		add(f, "late-devices-formula",
-		    g_strdup_printf("%s × (%s − %s) ÷ %s = %s", r->devices, r->days, r->patch_days, r->days, text));
-	else
-		add(f, "late-devices-formula", has ? g_strdup_printf("%s ≤ %s: 0", r->days, r->patch_days) : NULL);
+	add_result(f, "late-devices", late ? devices * (days - rule) / days : 0, "", formula);
+	if (has && !late) {
+		add(f, "late-devices", g_strdup("0"));
+		add(f, "late-devices-formula", g_strdup_printf("%s ≤ %s", r->days, r->patch_days));
+	}
 }
 
 /* ---- single values ---- */

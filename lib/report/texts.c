@@ -127,7 +127,8 @@ static char *unwrap(char *raw)
 static bool read_text(const struct ib_xml_node *node, struct report_text *e, const char *path, struct ib_error **err)
 {
 	const char *language = ib_xml_attr(node, "lang");
-	g_autofree char *text = unwrap(ib_xml_text(node));
+	bool keep = g_strcmp0(ib_xml_attr(node, "space"), "preserve") == 0;
+	g_autofree char *text = keep ? ib_xml_text(node) : unwrap(ib_xml_text(node));
 
 	if (!language || !*text || in_language(e, language))
 		return ib_throw(err, IB_ERR_INPUT, "%s:%u: the text of '%s' is empty, repeated or has no lang", path,

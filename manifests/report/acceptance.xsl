@@ -126,7 +126,11 @@
           </tr>
           <xsl:text>&#10;</xsl:text>
         </xsl:for-each>
-        <xsl:if test="not(key('fact', 'update-server'))"><xsl:call-template name="tick"><xsl:with-param name="id">summary-server-empty</xsl:with-param></xsl:call-template></xsl:if>
+        <xsl:choose>
+          <xsl:when test="key('fact', 'update-server')"/>
+          <xsl:when test="key('list', 'removed|')/item"><xsl:call-template name="tick"><xsl:with-param name="id">summary-server-empty</xsl:with-param></xsl:call-template></xsl:when>
+          <xsl:otherwise><xsl:call-template name="tick"><xsl:with-param name="id">server-unchanged</xsl:with-param></xsl:call-template></xsl:otherwise>
+        </xsl:choose>
         <xsl:if test="not(key('list', 'tests|')/item)"><xsl:call-template name="tick"><xsl:with-param name="id">check-untested</xsl:with-param></xsl:call-template></xsl:if>
         <xsl:call-template name="tick"><xsl:with-param name="id">check-alternative</xsl:with-param></xsl:call-template>
       </tbody>
@@ -153,7 +157,7 @@
     <table>
       <thead><tr>
         <xsl:call-template name="th"><xsl:with-param name="id">test</xsl:with-param></xsl:call-template>
-        <xsl:call-template name="th"><xsl:with-param name="id">h-decision</xsl:with-param></xsl:call-template>
+        <xsl:call-template name="th"><xsl:with-param name="id">outcome</xsl:with-param></xsl:call-template>
         <xsl:call-template name="th"><xsl:with-param name="id">tested-by</xsl:with-param></xsl:call-template>
       </tr></thead>
       <tbody>

@@ -279,13 +279,22 @@
     </xsl:choose>
   </xsl:template>
 
+  <!-- Which update server stands afterwards; none is a risk. -->
+  <xsl:template name="server">
+    <xsl:choose>
+      <xsl:when test="key('fact', 'update-server')"><xsl:call-template name="p"><xsl:with-param name="id">server-stands</xsl:with-param></xsl:call-template></xsl:when>
+      <xsl:when test="key('list', 'removed|')/item"><xsl:call-template name="p"><xsl:with-param name="id">server-empty</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:when>
+      <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">server-unchanged</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
   <!-- ==== the page ==== -->
   <xsl:template name="page">
     <xsl:param name="paper"/>
     <xsl:param name="prefix"/>
     <xsl:param name="body"/>
     <xsl:variable name="title"><xsl:call-template name="term"><xsl:with-param name="id" select="concat('title-', $paper)"/></xsl:call-template></xsl:variable>
-    <xsl:variable name="number"><xsl:value-of select="$prefix"/>-<xsl:value-of select="key('fact', 'number')"/></xsl:variable>
+    <xsl:variable name="number"><xsl:value-of select="$prefix"/><xsl:if test="key('fact', 'number')">-<xsl:value-of select="key('fact', 'number')"/></xsl:if></xsl:variable>
     <html lang="{$lang}">
       <head>
         <title><xsl:value-of select="$title"/> — <xsl:value-of select="$number"/></title>
@@ -348,6 +357,7 @@ h1, h2, h3 { font-family: "Source Serif 4", "Noto Serif", "Times New Roman", Tim
 h2 .n, h3 .n { margin-right: .5em; }
 .zh-CN h2 .n, .zh-CN h3 .n { margin-right: 0; }
 p { margin: 0 0 2.2mm; }
+p:has(+ table), p:has(+ pre) { break-after: avoid; }
 ol, ul { margin: 0 0 2.5mm; padding-left: 1.6em; }
 li { margin-bottom: 1.2mm; }
 table { width: 100%; border-collapse: collapse; margin: 1.5mm 0 4mm; font-size: 9.5pt; line-height: 1.5; }
@@ -358,8 +368,15 @@ thead th { background: var(--tint); white-space: normal; overflow-wrap: break-wo
 tr { break-inside: avoid; }
 table.title th, table.facts th { background: var(--tint); font-weight: 400; color: #333; overflow-wrap: break-word; }
 table.title { table-layout: fixed; }
-table.title th { width: 15%; }
-table.facts th { width: 34%; }
+table.title th { width: 17%; }
+table.facts th { width: 26%; }
+table.facts, table.title { break-inside: avoid; }
+tbody th { min-width: 38mm; }
+table.risks { table-layout: fixed; }
+table.risks th.key { width: 10mm; }
+table.roles td.blank { min-width: 26mm; }
+table.roles tbody th { min-width: 30mm; }
+table.title th, table.facts th, tbody th.key { min-width: 0; }
 td.num, th.num { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
 .num { white-space: nowrap; }
 th.num { white-space: normal; }
@@ -372,7 +389,9 @@ pre { background: var(--tint); border: .6pt solid var(--hair); padding: 2mm 3mm;
 .summary { border: 1pt solid var(--ink); padding: 3mm 4mm 1.5mm; margin: 5mm 0; break-inside: avoid; }
 .summary h2 { margin: 0 0 1.5mm; border: 0; padding: 0; font-size: 11.5pt; }
 .alert { color: var(--alert); font-weight: 600; }
-p.alert { border-left: 2.5pt solid var(--alert); padding: 1mm 0 1mm 3mm; }
+.late { font-weight: 600; }
+p.strong { font-weight: 600; }
+p.alert, p.late { border-left: 2.5pt solid currentColor; padding: 1mm 0 1mm 3mm; }
 .key { width: 3.2em; text-align: center; }
 .box { font-family: "DejaVu Sans", "Noto Sans CJK SC", "Segoe UI Symbol", sans-serif; font-size: 12pt; line-height: 1; text-align: center; width: 4.6em; }
 .boxes { font-family: "DejaVu Sans", "Noto Sans CJK SC", "Segoe UI Symbol", sans-serif; font-size: 12pt; line-height: 1; }
@@ -392,7 +411,7 @@ td.sign { padding: 3mm 4mm 5mm; }
   @bottom-right { content: counter(page) " / " counter(pages); font: 8pt "DejaVu Sans Mono", Consolas, monospace; color: #555; } }
 @media print {
   html, .sheet { background: #fff; }
-  .sheet { width: auto; margin: 0; padding: 0; box-shadow: none; }
+  .sheet { width: auto; margin: 0; padding: 0 1pt; box-shadow: none; }
   p { orphans: 2; widows: 2; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }

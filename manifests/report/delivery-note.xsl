@@ -31,7 +31,7 @@
       <xsl:call-template name="row"><xsl:with-param name="id">publish-url</xsl:with-param><xsl:with-param name="class">m</xsl:with-param></xsl:call-template>
     </table>
     <xsl:if test="key('fact', 'days-late')">
-      <xsl:call-template name="p"><xsl:with-param name="id">request-late</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template>
+      <xsl:call-template name="p"><xsl:with-param name="id">request-late</xsl:with-param><xsl:with-param name="class">late</xsl:with-param></xsl:call-template>
     </xsl:if>
     <xsl:call-template name="p"><xsl:with-param name="id">delivery-access</xsl:with-param></xsl:call-template>
   </xsl:template>
@@ -100,10 +100,7 @@
       <xsl:call-template name="li"><xsl:with-param name="id">use-backup</xsl:with-param></xsl:call-template>
       <xsl:if test="key('fact', 'stream')"><xsl:call-template name="li"><xsl:with-param name="id">use-metadata</xsl:with-param></xsl:call-template></xsl:if>
     </ol>
-    <xsl:choose>
-      <xsl:when test="key('fact', 'update-server')"><xsl:call-template name="p"><xsl:with-param name="id">server-stands</xsl:with-param></xsl:call-template></xsl:when>
-      <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">server-empty</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:otherwise>
-    </xsl:choose>
+    <xsl:call-template name="server"/>
     <xsl:if test="not(key('list', 'tests|')/item)">
       <xsl:call-template name="p"><xsl:with-param name="id">tests-none</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template>
     </xsl:if>

@@ -33,7 +33,10 @@
         <xsl:call-template name="li"><xsl:with-param name="id">summary-alternative</xsl:with-param></xsl:call-template>
       </ul>
       <xsl:if test="not(key('fact', 'update-server'))">
-        <xsl:call-template name="p"><xsl:with-param name="id">summary-server-empty</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template>
+        <xsl:choose>
+          <xsl:when test="key('list', 'removed|')/item"><xsl:call-template name="p"><xsl:with-param name="id">summary-server-empty</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:when>
+          <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">server-unchanged</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:otherwise>
+        </xsl:choose>
       </xsl:if>
     </div>
   </xsl:template>
@@ -52,7 +55,7 @@
       <xsl:call-template name="row"><xsl:with-param name="id">iso-name</xsl:with-param><xsl:with-param name="class">m</xsl:with-param></xsl:call-template>
     </table>
     <xsl:if test="key('fact', 'days-late')">
-      <xsl:call-template name="p"><xsl:with-param name="id">request-late</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template>
+      <xsl:call-template name="p"><xsl:with-param name="id">request-late</xsl:with-param><xsl:with-param name="class">late</xsl:with-param></xsl:call-template>
     </xsl:if>
   </xsl:template>
 
@@ -67,10 +70,7 @@
     <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">4</xsl:with-param><xsl:with-param name="id">h-features</xsl:with-param></xsl:call-template>
     <xsl:call-template name="features"/>
     <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">5</xsl:with-param><xsl:with-param name="id">h-server</xsl:with-param></xsl:call-template>
-    <xsl:choose>
-      <xsl:when test="key('fact', 'update-server')"><xsl:call-template name="p"><xsl:with-param name="id">server-stands</xsl:with-param></xsl:call-template></xsl:when>
-      <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">server-empty</xsl:with-param><xsl:with-param name="class">alert</xsl:with-param></xsl:call-template></xsl:otherwise>
-    </xsl:choose>
+    <xsl:call-template name="server"/>
     <xsl:call-template name="p"><xsl:with-param name="id">server-migration</xsl:with-param></xsl:call-template>
   </xsl:template>
 
@@ -176,7 +176,10 @@
         <xsl:call-template name="th"><xsl:with-param name="id">residual</xsl:with-param></xsl:call-template>
       </tr></thead>
       <tbody>
-        <xsl:call-template name="risk"><xsl:with-param name="key">a</xsl:with-param></xsl:call-template>
+        <xsl:choose>
+          <xsl:when test="key('fact', 'verified')"><xsl:call-template name="risk"><xsl:with-param name="key">a</xsl:with-param></xsl:call-template></xsl:when>
+          <xsl:otherwise><xsl:call-template name="risk"><xsl:with-param name="key">a</xsl:with-param><xsl:with-param name="measure">risk-a-measure-none</xsl:with-param></xsl:call-template></xsl:otherwise>
+        </xsl:choose>
         <xsl:call-template name="risk"><xsl:with-param name="key">b</xsl:with-param></xsl:call-template>
         <xsl:choose>
           <xsl:when test="key('fact', 'stream')"><xsl:call-template name="risk"><xsl:with-param name="key">c</xsl:with-param></xsl:call-template></xsl:when>
@@ -392,7 +395,7 @@
         <xsl:call-template name="computed"><xsl:with-param name="id">late-devices</xsl:with-param></xsl:call-template>
       </tbody>
     </table>
-    <xsl:if test="key('fact', 'late-devices') and not(key('fact', 'late-devices') = '0.00')">
+    <xsl:if test="key('fact', 'late-devices') and not(key('fact', 'late-devices') = '0')">
       <xsl:call-template name="p"><xsl:with-param name="id">rollout-late</xsl:with-param></xsl:call-template>
     </xsl:if>
   </xsl:template>

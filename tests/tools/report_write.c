@@ -1,7 +1,7 @@
 /*
  * Writes the papers of a made-up report: report_write DATA_DIR OUT_DIR KIND
  *
- * KIND: full (the bank's case), bare (nothing provided), hostile (values that try to break out).
+ * KIND: full (the bank's case), empty-server, bare (nothing provided), hostile (values that try to break out).
  */
 #include <stdio.h>
 
