@@ -219,9 +219,26 @@ static void build_free(struct build *b)
 	g_free(b);
 }
 
+/* A build replaces its folder as a whole: what is there must be an earlier build, not somebody's files. */
+static bool check_out_dir(struct build *b, struct ib_error **err)
+{
+	g_autofree char *mark = g_build_filename(b->final_dir, "build.json", NULL);
+	g_autoptr(GDir) dir = NULL;
+
+	if (!g_file_test(b->final_dir, G_FILE_TEST_EXISTS) || g_file_test(mark, G_FILE_TEST_EXISTS))
+		return true;
+	if (!g_file_test(b->final_dir, G_FILE_TEST_IS_DIR))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is no folder", b->final_dir);
+	dir = g_dir_open(b->final_dir, 0, NULL);
+	if (dir && !g_dir_read_name(dir))
+		return true;
+	ib_throw(err, IB_ERR_INPUT, "'%s' is no build folder, and a build would replace all that it holds", b->final_dir);
+	return ib_hint(err, "give another folder with -o, or remove this one");
+}
+
 static bool plan_all(struct build *b, struct ib_error **err)
 {
-	if (!refuse_or_warn_unsupported(b, err))
+	if (!check_out_dir(b, err) || !refuse_or_warn_unsupported(b, err))
 		return false;
 	for (const struct stage *s = stages; s->name; s++)
 		if (s->plan && !s->plan(b, err))
