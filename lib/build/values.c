@@ -30,32 +30,42 @@ struct value {
 	uint32_t number;
 };
 
+/* A text that is not given (a standard image has no customer, an image outside streams no id) is left out. */
+static void add_text(GArray *v, const char *key, const char *name, const char *text)
+{
+	struct value value = { key, name, text, 0 };
+
+	if (text && *text)
+		g_array_append_val(v, value);
+}
+
+static void add_number(GArray *v, const char *key, const char *name, uint32_t number)
+{
+	struct value value = { key, name, NULL, number };
+
+	g_array_append_val(v, value);
+}
+
 /* The values, in the order of the script. Strings live in the profile or in `keep`. */
 static GArray *wanted_values(const struct build *b, GPtrArray *keep)
 {
 	GArray *v = g_array_new(FALSE, FALSE, sizeof(struct value));
 	const char *server = ib_ini_text(b->p, "remove", "update-server");
-	const char *stream = ib_ini_text(b->p, "metadata", "stream");
 	char *key = g_strdup_printf("%s\\Image", ib_ini_text(b->p, "profile", "vendor"));
 	char *line = product_line(ib_ini_text(b->p, "profile", "product"));
-	struct value fixed[] = {
-		{ key, "CustomerId", ib_ini_text(b->p, "profile", "customer"), 0 },
-		{ key, "Edition", line, 0 },
-		{ key, "ImageId", stream ? stream : "", 0 },
-		{ key, "PatchLevel", NULL, b->windows.part[3] },
-		{ key, "Version", ib_ini_text(b->p, "profile", "version"), 0 },
-	};
-	struct value policy[] = {
-		{ UPDATE_POLICY, "WUServer", server, 0 },
-		{ UPDATE_POLICY, "WUStatusServer", server, 0 },
-		{ UPDATE_POLICY "\\AU", "UseWUServer", NULL, 1 },
-	};
 
 	g_ptr_array_add(keep, key);
 	g_ptr_array_add(keep, line);
-	g_array_append_vals(v, fixed, G_N_ELEMENTS(fixed));
-	if (server)
-		g_array_append_vals(v, policy, G_N_ELEMENTS(policy));
+	add_text(v, key, "CustomerId", ib_ini_text(b->p, "profile", "customer"));
+	add_text(v, key, "Edition", line);
+	add_text(v, key, "ImageId", ib_ini_text(b->p, "metadata", "stream"));
+	add_number(v, key, "PatchLevel", b->windows.part[3]);
+	add_text(v, key, "Version", ib_ini_text(b->p, "profile", "version"));
+	if (server) {
+		add_text(v, UPDATE_POLICY, "WUServer", server);
+		add_text(v, UPDATE_POLICY, "WUStatusServer", server);
+		add_number(v, UPDATE_POLICY "\\AU", "UseWUServer", 1);
+	}
 	return v;
 }
 
@@ -63,7 +73,7 @@ bool values_plan(struct build *b, struct ib_error **err)
 {
 	plan_add(b, "values", 0, "write HKLM\\SOFTWARE\\%s\\Image: version %s, customer %s, stream %s",
 		 ib_ini_text(b->p, "profile", "vendor"), ib_ini_text(b->p, "profile", "version"),
-		 ib_ini_text(b->p, "profile", "customer"),
+		 ib_ini_text(b->p, "profile", "customer") ? ib_ini_text(b->p, "profile", "customer") : "(none: a standard image)",
 		 ib_ini_text(b->p, "metadata", "stream") ? ib_ini_text(b->p, "metadata", "stream") : "(none)");
 	if (ib_ini_text(b->p, "remove", "update-server"))
 		plan_add(b, "values", 0, "point the update policy to %s", ib_ini_text(b->p, "remove", "update-server"));

@@ -7,7 +7,7 @@
 const struct ib_ini_key ib_profile_keys[] = {
 	{ "profile", "name", IB_INI_TEXT, true, NULL, NULL, "name of the image, shown in papers and messages" },
 	{ "profile", "extends", IB_INI_PATH, false, NULL, NULL, "profile to start from, relative to this file" },
-	{ "profile", "customer", IB_INI_TEXT, true, NULL, NULL, "customer the image is made for; CustomerId in the image" },
+	{ "profile", "customer", IB_INI_TEXT, false, NULL, NULL, "customer the image is made for; absent: a standard image" },
 	{ "profile", "vendor", IB_INI_TEXT, false, "CMGE", NULL, "vendor; key HKLM\\SOFTWARE\\<vendor>\\Image in the image" },
 	{ "profile", "release", IB_INI_TEXT, true, NULL, NULL, "release the image carries, e.g. 2021-09B" },
 	{ "profile", "date", IB_INI_DATE, true, NULL, NULL, "the only clock of image, metadata and papers" },
