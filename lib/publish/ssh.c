@@ -13,11 +13,18 @@
 #define TIMEOUT_MAX_S 86400u
 /* Bytes taken from libssh at a time: what one SSH packet usually carries. */
 #define READ_SIZE 32768u
+/*
+ * What the server may send before we take it. libssh's own 1.25 MiB hold a download back as soon as the
+ * round trip is long; a read that asks for more than the window makes it widen the window.
+ */
+#define READ_AHEAD (4u << 20)
 
 struct wire {
 	ssh_session session;
 	ssh_channel channel;
-	GByteArray *in;      /* bytes received and not yet taken; at most one packet and a read's rest */
+	GByteArray *in;      /* bytes received; those before `taken` are used up */
+	guint taken;
+	guint since_wide;    /* bytes received since the window was widened */
 	unsigned timeout_s;
 	gint64 heard;        /* monotonic time of the last byte that went either way, microseconds */
 	bool broken;         /* an error was reported: nothing more is sent or awaited */
@@ -302,6 +309,7 @@ bool wire_open(const struct sftp_address *address, const struct ib_publish_optio
 	struct wire *w = g_new0(struct wire, 1);
 
 	w->in = g_byte_array_new();
+	w->since_wide = READ_AHEAD;
 	w->timeout_s = o->timeout_s ? MIN(o->timeout_s, TIMEOUT_MAX_S) : TIMEOUT_DEFAULT_S;
 	if (!connect_pinned(w, address, o->host_key, err) || !log_in(w, address, o, err) ||
 	    !open_channel(w, address, err)) {
@@ -421,24 +429,34 @@ const uint8_t *answer_string(struct answer *a, size_t *ret_len)
 	return a->at.bad ? NULL : ib_reader_take(&a->at, *ret_len);
 }
 
+/* Bytes received and not yet taken. */
+static size_t pending(const struct wire *w)
+{
+	return w->in->len - w->taken;
+}
+
 /* Bytes the packet at the front needs in all; 0 when its length has not arrived. */
 static size_t packet_need(const struct wire *w)
 {
-	return w->in->len < 4 ? 0 : 4 + (size_t)ib_be32(w->in->data);
+	return pending(w) < 4 ? 0 : 4 + (size_t)ib_be32(w->in->data + w->taken);
 }
 
 /* Take what has arrived until the packet at the front is whole, without waiting. false: the connection is gone. */
 static bool pump(struct wire *w)
 {
-	uint8_t buf[READ_SIZE];
-
-	for (size_t need = packet_need(w); !need || (need <= PACKET_MAX && w->in->len < need); need = packet_need(w)) {
-		int n = ssh_channel_read_nonblocking(w->channel, buf, sizeof buf, 0);
+	for (size_t need = packet_need(w); !need || (need <= PACKET_MAX && pending(w) < need); need = packet_need(w)) {
+		uint32_t want = w->since_wide >= READ_AHEAD / 4 ? READ_AHEAD : READ_SIZE;
+		g_byte_array_remove_range(w->in, 0, w->taken); /* what stays is less than a packet */
+		w->taken = 0;
+		guint have = w->in->len;
+		g_byte_array_set_size(w->in, have + want);
+		int n = ssh_channel_read_timeout(w->channel, w->in->data + have, want, 0, 0);
+		g_byte_array_set_size(w->in, have + (guint)MAX(n, 0));
+		w->since_wide = (want == READ_AHEAD ? 0 : w->since_wide) + (guint)MAX(n, 0);
 		if (n == 0 || n == SSH_AGAIN)
-			return ssh_is_connected(w->session);
+			return ssh_is_connected(w->session) && !ssh_channel_is_eof(w->channel);
 		if (n < 0)
-			return false; /* SSH_EOF or SSH_ERROR */
-		g_byte_array_append(w->in, buf, (guint)n);
+			return false;
 		w->heard = g_get_monotonic_time();
 	}
 	return true;
@@ -450,7 +468,7 @@ bool wire_ready(struct wire *w)
 		return false;
 	(void)!pump(w); /* a lost connection is reported by who waits for an answer */
 	size_t need = packet_need(w);
-	return need && w->in->len >= need;
+	return need && pending(w) >= need;
 }
 
 bool wire_receive(struct wire *w, struct answer *ret, struct ib_error **err)
@@ -459,24 +477,25 @@ bool wire_receive(struct wire *w, struct answer *ret, struct ib_error **err)
 
 	if (!check_usable(w, err))
 		return false;
-	for (bool alive = true; alive; ) {
-		alive = pump(w);
+	for (;;) {
+		bool alive = pump(w);
 		need = packet_need(w);
 		if (need && (need < 5 || need > PACKET_MAX)) {
 			w->broken = true;
 			return ib_throw(err, IB_ERR_SYSTEM, "the server sent a packet of %zu bytes, 5 to %u are accepted", need,
 					PACKET_MAX);
 		}
-		if (need && w->in->len >= need)
+		if (need && pending(w) >= need)
 			break;
 		if (!alive)
 			return throw_broken(w, err, "the server closed the connection");
 		if (!wait_socket(w, err))
 			return false;
 	}
-	ret->type = w->in->data[4];
-	ret->body = g_bytes_new(w->in->data + 5, need - 5);
+	const uint8_t *p = w->in->data + w->taken;
+	ret->type = p[4];
+	ret->body = g_bytes_new(p + 5, need - 5);
 	ret->at = ib_reader_over(g_bytes_get_data(ret->body, NULL), need - 5);
-	g_byte_array_remove_range(w->in, 0, (guint)need);
+	w->taken += (guint)need;
 	return true;
 }
