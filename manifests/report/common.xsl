@@ -251,7 +251,7 @@
     <xsl:choose>
       <xsl:when test="key('list', 'removed|')/item">
         <xsl:call-template name="p"><xsl:with-param name="id">removed-intro</xsl:with-param></xsl:call-template>
-        <table>
+        <table class="removed">
           <thead><tr>
             <xsl:call-template name="th"><xsl:with-param name="id">component</xsl:with-param></xsl:call-template>
             <xsl:call-template name="th"><xsl:with-param name="id">count-packages</xsl:with-param><xsl:with-param name="class">num</xsl:with-param></xsl:call-template>
@@ -373,7 +373,9 @@ table.facts th { width: 26%; }
 table.facts, table.title { break-inside: avoid; }
 tbody th { min-width: 38mm; }
 table.risks { table-layout: fixed; }
-table.risks th.key { width: 10mm; }
+table.risks th.key { width: 13mm; }
+table.removed td:last-child { min-width: 36mm; }
+table.files td:first-child { min-width: 46mm; }
 table.roles td.blank { min-width: 26mm; }
 table.roles tbody th { min-width: 30mm; }
 table.title th, table.facts th, tbody th.key { min-width: 0; }

@@ -48,7 +48,7 @@
 
   <xsl:template name="files">
     <xsl:call-template name="h2"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="id">h-files</xsl:with-param></xsl:call-template>
-    <table>
+    <table class="files">
       <thead><tr>
         <xsl:call-template name="th"><xsl:with-param name="id">file</xsl:with-param></xsl:call-template>
         <xsl:call-template name="th"><xsl:with-param name="id">purpose</xsl:with-param></xsl:call-template>

@@ -207,6 +207,22 @@ Test(report, same_data_same_bytes)
 	remove_dir(b);
 }
 
+/* A large image leaves thousands of notes: the style sheets must stay below the limits of lib/xml. */
+Test(report, many_notes, .timeout = 60)
+{
+	static const struct ib_report_item note = { "amd64_lab-component_31bf3856ad364e35_10.0.17763.1_none_0", "it was not done", "mof" };
+	g_autoptr(GPtrArray) keep = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	g_autofree char *data = data_dir();
+	struct ib_report r;
+
+	report_sample("full", keep, &r);
+	r.notes = g_ptr_array_new();
+	g_ptr_array_add(keep, r.notes);
+	for (unsigned i = 0; i < 5000; i++)
+		g_ptr_array_add(r.notes, (void *)&note);
+	remove_dir(papers_of(&r, data));
+}
+
 /* ---- bad data files ---- */
 
 static char *data_with(const char *clauses)
