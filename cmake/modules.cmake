@@ -40,7 +40,7 @@ function(ib_tool name)
 	target_link_options(${name} PRIVATE -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map -Wl,--gc-sections)
 endfunction()
 
-# The environment of every test: a leak aborts (see docs/testing.md), nothing leaks out of the build folder.
+# The environment of every test: a leak aborts (see tests/README.md), nothing leaks out of the build folder.
 set(IB_TEST_ENV
 	"ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:allocator_may_return_null=1"
 	"UBSAN_OPTIONS=print_stacktrace=1"
@@ -142,7 +142,7 @@ function(ib_tests)
 		foreach(layer lint unit torture hostile cli interop scenarios docs)
 			ib_script_tests(${layer})
 		endforeach()
-		# A test that leaks on purpose: if it passes, leaks go unnoticed (docs/testing.md).
+		# A test that leaks on purpose: if it passes, leaks go unnoticed (tests/README.md).
 		if(IB_SANITIZE AND EXISTS ${PROJECT_SOURCE_DIR}/tests/canary/leak.c)
 			add_executable(canary_leak tests/canary/leak.c)
 			target_link_libraries(canary_leak PRIVATE ib_base PkgConfig::criterion)
