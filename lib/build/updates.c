@@ -157,10 +157,28 @@ static bool is_required(const struct build *b, const struct update *u)
 	return false;
 }
 
-/* Decide one package for one image; install it in the scratch store, since later ones build on it. */
-static bool choose_one(struct build *b, struct target *t, struct ib_store *scratch, struct update *u,
-		       struct ib_error **err)
+/* Whether a package behind number i may still be chosen, so that it must see what number i does. */
+static bool others_follow(const struct build *b, guint i)
 {
+	const struct update *u = g_ptr_array_index(b->updates, i);
+	const char *name = ib_package_root(u->package)->id.name;
+
+	for (guint j = i + 1; j < b->updates->len; j++) {
+		const struct update *later = g_ptr_array_index(b->updates, j);
+		if (g_ascii_strcasecmp(ib_package_root(later->package)->id.name, name) != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Decide one package for one image. It is installed in the scratch store when something builds on it: a later
+ * package, or (for the chosen edition) the removals and features. Else what it would do is worked out without
+ * its payload.
+ */
+static bool choose_one(struct build *b, struct target *t, struct ib_store *scratch, guint i, struct ib_error **err)
+{
+	struct update *u = g_ptr_array_index(b->updates, i);
 	struct ib_applicability_result r = { 0 };
 	struct ib_install_summary sum = { 0 };
 
@@ -179,7 +197,9 @@ static bool choose_one(struct build *b, struct target *t, struct ib_store *scrat
 		if (!u->skipped && t->role == TARGET_INSTALL)
 			u->skipped = g_strdup(r.reason);
 	} else {
-		ok = ib_store_install(scratch, u->package, &sum, NULL, err);
+		bool needed = t->role == TARGET_INSTALL || others_follow(b, i);
+		ok = needed ? ib_store_install(scratch, u->package, &sum, NULL, err)
+			    : ib_store_plan(scratch, u->package, &sum, err);
 		if (ok) {
 			g_ptr_array_add(t->updates, u);
 			b->payload_bytes += sum.payload_bytes;
@@ -196,7 +216,7 @@ static bool choose_one(struct build *b, struct target *t, struct ib_store *scrat
 static bool choose_all(struct build *b, struct target *t, struct ib_store *scratch, struct ib_error **err)
 {
 	for (guint i = 0; i < b->updates->len; i++)
-		if (!choose_one(b, t, scratch, g_ptr_array_index(b->updates, i), err))
+		if (!choose_one(b, t, scratch, i, err))
 			return ib_while(err, "looking at image '%s'", t->name);
 	return true;
 }
