@@ -31,14 +31,14 @@ need() {
 }
 for tool in "$imgbuild" "$imglab"; do [ -x "$tool" ] || skip "$tool is not built"; done
 
-# expect STATUS TEXT COMMAND…: what it printed is in ./said (both streams), ./said.out and ./said.err
+# expect STATUS TEXT COMMAND…: the status may be a pattern; what it printed is in ./said (both streams), ./said.out and ./said.err
 expect() {
 	local want=$1 text=$2 got=0
 	shift 2
 	"$@" > said.out 2> said.err < /dev/null || got=$?
 	cat said.out said.err > said
 	! grep -qE 'AddressSanitizer|LeakSanitizer|runtime error|CRITICAL' said || { cat said >&2; fail "'$*': a bug"; }
-	[ $got = "$want" ] || { cat said >&2; fail "'$*': status $got, not $want"; }
+	[[ $got = $want ]] || { cat said >&2; fail "'$*': status $got, not $want"; }
 	[ -z "$text" ] || grep -qF -- "$text" said || { cat said >&2; fail "'$*' does not say '$text'"; }
 }
 # says TEXT…: the last expect's output has each of them

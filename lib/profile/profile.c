@@ -229,6 +229,22 @@ static bool fill(struct ib_ini *ini, struct ib_error **err)
 	return true;
 }
 
+static bool is_list(const struct ib_ini_key *k)
+{
+	return k->type == IB_INI_LIST || k->type == IB_INI_PATHS || k->type == IB_INI_WORDS;
+}
+
+/* "key =" takes back what a parent said: the key counts as absent. */
+static bool unset(struct ib_ini *ini, const struct entry *e, struct ib_error **err)
+{
+	g_autofree char *id = entry_id(e->section, e->name);
+
+	if (e->key->required)
+		return entry_throw(e, err, "'%s' is required and must not be empty", e->name);
+	g_hash_table_remove(ini->index, id);
+	return true;
+}
+
 static bool apply_schema(struct ib_ini *ini, struct ib_error **err)
 {
 	for (guint i = 0; i < ini->entries->len; i++) {
@@ -238,8 +254,13 @@ static bool apply_schema(struct ib_ini *ini, struct ib_error **err)
 		e->key = find_key(ini->keys, e->section, e->name);
 		if (!e->key)
 			return throw_unknown(ini, e, err);
-		if (e->append && e->key->type != IB_INI_LIST && e->key->type != IB_INI_PATHS && e->key->type != IB_INI_WORDS)
+		if (e->append && !is_list(e->key))
 			return entry_throw(e, err, "'+=' appends to a list, '%s' is none", e->name);
+		if (!*e->value && !is_list(e->key)) {
+			if (!unset(ini, e, err))
+				return false;
+			continue;
+		}
 		if (!entry_convert(e, err))
 			return false;
 	}

@@ -84,7 +84,10 @@ void ib_ini_free(struct ib_ini *ini);
 /** The path the file was loaded from; borrowed. */
 const char *ib_ini_path(const struct ib_ini *ini);
 
-/** Text of a key (its fallback when absent); NULL when absent without one; borrowed. Paths are resolved. */
+/**
+ * Text of a key (its fallback when absent); NULL when absent without one; borrowed. Paths are resolved.
+ * A key that is no list and has an empty value counts as absent: "key =" takes back what a parent said.
+ */
 const char *ib_ini_text(const struct ib_ini *ini, const char *section, const char *key);
 /** Items of a list; never NULL, empty when absent; borrowed. */
 char *const *ib_ini_list(const struct ib_ini *ini, const char *section, const char *key);

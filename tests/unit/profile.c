@@ -23,6 +23,8 @@ static const struct {
 	{ HEAD BASE "edtion = x\n", "dir/p.ini:13: key 'edtion' is not known in section '[base]'", "did you mean 'edition'?" },
 	{ HEAD BASE "[medai]\nx = y\n", "dir/p.ini:14: section '[medai]' is not known", "did you mean 'media'?" },
 	{ HEAD BASE "edition = x\n", "dir/p.ini:13: key 'edition' is given twice in section '[base]', first at line 11", NULL },
+	{ HEAD "[base]\nimage =\nedition = E\nsha256 = " SHA "\n", "dir/p.ini:10: 'image' is required and must not be empty",
+	  NULL },
 	{ HEAD, "dir/p.ini: key 'image' is required in section '[base]': ISO or WIM to start from", NULL },
 	{ HEAD BASE "[publish]\nurl = sftp://u:secret@h/f\n", "dir/p.ini:14: 'url' holds a password", NULL },
 	{ HEAD BASE "[publish]\npassword = hunter2\n",
@@ -95,13 +97,17 @@ Test(profile, parents_are_merged_and_circles_refused)
 	ib_auto_error err = NULL;
 	struct ib_ini *ini = NULL;
 
-	write_file(dir, "parent.ini", "[media]\nlabel = PARENT\n[updates]\nrequire = KB1\nsearch = ${media}/u\n");
+	write_file(dir, "parent.ini", "[media]\nlabel = PARENT\n[updates]\nrequire = KB1\nsearch = ${media}/u\n"
+		   "[approvals]\npolicy = p.ini\n[publish]\nwhen = approved\n");
 	write_file(dir, "child.ini", "[profile]\nextends = parent.ini\nname = a\ncustomer = c\nrelease = r\n"
-		   "date = 2021-09-27\nversion = 2020.1.2109.21\n" BASE "[updates]\nrequire += KB2\n");
+		   "date = 2021-09-27\nversion = 2020.1.2109.21\n" BASE "[updates]\nrequire += KB2\n"
+		   "[approvals]\npolicy =\n[publish]\nwhen =\n");
 	cr_assert(ib_ini_load(child, ib_profile_keys, &o, &ini, &err), "%s", err ? ib_error_cause(err) : "");
 	cr_expect_str_eq(ib_ini_text(ini, "media", "label"), "PARENT");
 	cr_expect_str_eq(ib_ini_text(ini, "updates", "require"), "KB1, KB2");
 	cr_expect_str_eq(ib_ini_text(ini, "updates", "search"), "/m/u");
+	cr_expect_null(ib_ini_text(ini, "approvals", "policy"), "an empty value takes back the parent's");
+	cr_expect_str_neq(ib_ini_text(ini, "publish", "when"), "approved");
 	ib_ini_free(ini);
 
 	ini = NULL;
