@@ -2,12 +2,19 @@
  * publish: deliver files to a folder on an SFTP server or on this machine, and
  * read back what lies there.
  *
- * A file is uploaded under a temporary name, synced, its size compared, and
- * renamed into place; a reader never sees half a file under its final name.
+ * A file is uploaded as NAME.part, synced where the server offers that, its size
+ * compared, and renamed into place; a reader never sees half a file under its
+ * final name.
  *
- * Transport is libssh; the SFTP version 3 messages are ours (pipelined writes,
- * posix-rename over an existing file). The server's key must be the pinned one:
- * there is no trust on first use, and no user configuration is read.
+ * Transport is libssh; the SFTP version 3 messages (draft-ietf-secsh-filexfer-02
+ * and OpenSSH's PROTOCOL, section 4) are ours: many reads or writes under way,
+ * posix-rename over an existing file. The server's key must be the pinned one:
+ * there is no trust on first use, and no configuration, known hosts or key of the
+ * user or the system is read. SSH_AUTH_SOCK is looked at for key "agent" only.
+ *
+ * Nothing waits for ever: a server that is silent for the time-out is given up,
+ * and so is the publisher then; every later call fails at once. After a refusal
+ * (a full disk, a missing file) the publisher can still be used.
  *
  * Threads: a publisher belongs to one thread at a time.
  */
@@ -21,18 +28,20 @@ struct ib_publisher;
 /** Where and how. Strings are borrowed for the call. */
 struct ib_publish_options {
 	size_t size;            /**< sizeof this struct */
-	const char *url;        /**< sftp://user@host:port/folder or file:///folder */
-	const char *host_key;   /**< "SHA256:<base64>" of the server's key; required for sftp */
-	const char *key;        /**< path of a private key, or "agent"; NULL: password only */
+	const char *url;        /**< sftp://user@host[:port]/folder or file:///folder; %XX for odd characters */
+	const char *host_key;   /**< "SHA256:<43 characters of base64>" of one of the server's keys; required for sftp */
+	const char *key;        /**< path of a private key with mode 0600 or less, or "agent"; NULL: password only */
 	const char *passphrase; /**< of the key, or NULL */
 	const char *password;   /**< or NULL */
-	unsigned timeout_s;     /**< for connecting and for each answer; 0: 30 */
+	unsigned timeout_s;     /**< for connecting, for logging in, and for a server's silence later; 0: 30; at most a day */
 };
 
 /**
  * Connect and enter the folder (created when missing).
- * Throws IB_ERR_SYSTEM: no such host, refused, wrong host key (both fingerprints shown), login refused;
- * IB_ERR_USAGE: an address it cannot read. Result: ib_publisher_free.
+ * A server with keys of several kinds is asked for each kind until the pinned one is seen.
+ * Throws IB_ERR_SYSTEM: no such host, refused, wrong host key (all fingerprints shown), login refused;
+ * IB_ERR_INPUT: a private key that is missing, open to others, locked or none; IB_ERR_USAGE: an address or a
+ * fingerprint it cannot read, neither key nor password. Result owned by the caller: ib_publisher_free.
  */
 bool ib_publisher_open(const struct ib_publish_options *options, struct ib_publisher **ret, struct ib_error **err)
 	IB_MUST_CHECK;
@@ -43,22 +52,33 @@ void ib_publisher_free(struct ib_publisher *p);
 bool ib_publisher_space(struct ib_publisher *p, uint64_t *ret_bytes);
 
 /**
- * Upload a file to `name` ('/' between parts, folders are created). An existing file is replaced atomically.
- * An upload that broke off before is resumed when its part is a prefix of the file.
- * Throws IB_ERR_SYSTEM; nothing appears under the final name then.
+ * Upload a file to `name` ('/' between parts, folders are created). An existing file is replaced atomically; on
+ * an SFTP server without posix-rename that refuses to rename over a file, the old one is removed first.
+ * An SFTP upload that broke off before goes on when the last MiB of what lies there as NAME.part equals the file's
+ * bytes at that place; what lies before it is not compared: check the delivery's digests at the end.
+ * A local copy starts anew, and its part is removed when it fails.
+ * Throws IB_ERR_SYSTEM (IB_ERR_USAGE: a name that is absolute, empty or has "." or ".." in it; whatever reading `in`
+ * throws; IB_ERR_INTERRUPTED from progress); the final name is as it was then.
+ * @param name      below the folder; borrowed
+ * @param in        what to send; borrowed
+ * @param progress  counts the bytes, resumed ones too; may be NULL
  */
 bool ib_publisher_put(struct ib_publisher *p, const char *name, struct ib_input *in, struct ib_progress *progress,
 		      struct ib_error **err) IB_MUST_CHECK;
 
-/** Size of a remote file; throws IB_ERR_INPUT when it is not there. */
+/** Size of a remote file in bytes; throws IB_ERR_INPUT when it is not there, IB_ERR_SYSTEM, IB_ERR_USAGE for a name. */
 bool ib_publisher_stat(struct ib_publisher *p, const char *name, uint64_t *ret_size, struct ib_error **err)
 	IB_MUST_CHECK;
 
-/** A stream over a remote file (pipelined reads); one at a time. Result: ib_stream_free. */
+/**
+ * A stream over a remote file of the size it has now. While it lives nothing else may be asked of the publisher, and
+ * it must be freed before the publisher. Throws like ib_publisher_stat; reading throws IB_ERR_SYSTEM.
+ * Result owned by the caller: ib_stream_free.
+ */
 bool ib_publisher_get(struct ib_publisher *p, const char *name, struct ib_stream **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
-/** Remove a remote file; one that is not there is fine. */
+/** Remove a remote file; one that is not there is fine. Throws IB_ERR_SYSTEM, IB_ERR_USAGE for a name. */
 bool ib_publisher_remove(struct ib_publisher *p, const char *name, struct ib_error **err) IB_MUST_CHECK;
 
 #endif

@@ -96,6 +96,9 @@ transfers() {
 	status 3 "there is no '$up/from-sftp'" "${good[@]}" stat from-sftp
 	status 3 "there is no '$up/from-sftp'" "${good[@]}" get from-sftp x
 	status 2 'no name below' "${good[@]}" put f1 ../x
+	# a download that is left in the middle, and a refusal, leave the connection usable
+	status 0 73400323 "${good[@]}" try get "a b c/ü/f70m" x try get "a/b c/ü/f70m" /dev/full stat "a/b c/ü/f70m"
+	grep -qF "cannot write '/dev/full'" out || fail "the download was not left"
 	absent "$work/s/x"
 	status 0 '' "${good[@]}" space
 	[ "$(cat out)" -gt 0 ] || fail "space"
@@ -162,9 +165,13 @@ friends() {
 	done
 	mkdir -p rsa
 	ssh-keygen -q -t rsa -b 3072 -N '' -C lab -f rsa/host_key # a server that has nothing else
+	# ... and none of OpenSSH's extensions
+	echo 'ForceCommand internal-sftp -P posix-rename,fsync,statvfs,limits' > rsa/sshd_config.more
 	(
 		eval "$("$IB_SRC/ci/sftp-server" start "$work/rsa" 0)"
-		status 0 1 host-key="$SFTP_HOST_KEY" key="$SFTP_KEY" "$SFTP_URL" put f1 x stat x
+		status 0 1 host-key="$SFTP_HOST_KEY" key="$SFTP_KEY" "$SFTP_URL" put f1 x stat x put other x stat x get x back space
+		grep -qF 'unknown' out || fail "the extensions are there"
+		same other back
 		status 5 "shows $SFTP_HOST_KEY, pinned" host-key="$(fingerprint s/host_key.pub)" key="$SFTP_KEY" "$SFTP_URL"
 	)
 	"$IB_SRC/ci/sftp-server" stop "$work/rsa"
@@ -226,6 +233,7 @@ full_target() {
 			[ "$(cat out)" = $((8 << 20)) ] || fail "space in a tmpfs of 8 MiB"
 
 			status 5 '' host-key="$SFTP_HOST_KEY" key="$SFTP_KEY" "$url" put f70m x
+			status 0 1 host-key="$SFTP_HOST_KEY" key="$SFTP_KEY" "$url" try put f70m x remove x.part put f1 y stat y
 			absent "$up/small/x"
 			rm -f "$up/small"/*
 		done

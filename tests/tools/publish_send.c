@@ -2,6 +2,7 @@
  * Drive lib/publish: publish_send [OPTION=VALUE]… URL COMMAND…
  *   options   host-key= key= passphrase= password= timeout=SECONDS
  *   commands  put FILE NAME, get NAME FILE, stat NAME, remove NAME, space; several are run on one connection
+ *             try COMMAND…: an error of this one is printed on standard output and the next one is run
  * An error is printed as a user sees it, on standard error; the exit status is its code.
  */
 #include <stdio.h>
@@ -109,8 +110,16 @@ int main(int argc, char **argv)
 
 	o.url = at < argc ? argv[at++] : "";
 	bool ok = ib_publisher_open(&o, &p, &err);
-	while (ok && at < argc)
+	while (ok && at < argc) {
+		bool may_fail = strcmp(argv[at], "try") == 0 && at + 1 < argc;
+		at += may_fail;
 		ok = run(p, argv, &at, &err);
+		if (!ok && may_fail) {
+			printf("%s\n", ib_error_cause(err));
+			ib_error_clear(&err);
+			ok = true;
+		}
+	}
 	ib_publisher_free(p);
 	if (ok)
 		return 0;
