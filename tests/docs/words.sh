@@ -103,6 +103,11 @@ for page in pages:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", outside):
         if not re.match(r"[a-z]+:", target) and not os.path.exists(os.path.join(os.path.dirname(page), target)):
             bad.append(f"{page}: the link '{target}' leads nowhere")
+    # places in the code, also when they are no links
+    places = re.findall(r"\b(?:lib|tests|tools|manifests|profiles)/[\w./-]*\w", outside)
+    for place in places if page.startswith("docs") else []:
+        if not os.path.exists(place):
+            bad.append(f"{page}: there is no '{place}'")
 everything = "".join(text(p) for p in pages)
 for script in sorted(os.listdir("ci")):
     if not re.search(r"\bci/%s\b" % re.escape(script), everything):
