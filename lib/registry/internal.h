@@ -20,9 +20,12 @@
 #define SEGMENT 16344u        /* bytes in one segment of big data */
 #define LEAF_MAX 507u         /* entries of an lh leaf that fill one 4 KiB bin */
 
+#define CONTROL_SET_MAX 999u  /* ControlSet%03u has three digits */
+
 #define KEY_VOLATILE 0x01u
 #define KEY_ROOT 0x04u
 #define KEY_NO_DELETE 0x08u
+#define KEY_LINK 0x10u
 #define KEY_LATIN1 0x20u
 #define VALUE_LATIN1 0x01u
 
@@ -92,6 +95,7 @@ struct ib_hive {
 	struct registry_arena arena;
 	GHashTable *securities; /* GBytes -> struct registry_security, owned */
 	struct ib_key *root;
+	struct ib_hive_info loaded; /* what loading found; counts are made when asked for */
 	bool changed;
 };
 
@@ -123,9 +127,9 @@ uint32_t ib_registry_checksum(const uint8_t *base);
 
 /*
  * Bring a dirty hive up to date. *ret is a new reference: the file itself
- * when it is clean (or taken as it is), else a repaired copy.
+ * when it is clean (or taken as it is), else a repaired copy. info: dirty and replayed are set.
  */
-bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, GBytes **ret, struct ib_error **err)
-	IB_MUST_CHECK;
+bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, struct ib_hive_info *info, GBytes **ret,
+			 struct ib_error **err) IB_MUST_CHECK;
 
 #endif

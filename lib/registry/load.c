@@ -376,6 +376,7 @@ static bool order_children(struct loader *l, uint32_t cell, struct ib_key *k)
 		k->sorted = ib_registry_compare(k->children[i - 1]->name, k->children[i]->name) < 0;
 	if (k->sorted)
 		return true;
+	l->hive->loaded.resorted++;
 	ib_registry_sort(k);
 	for (uint32_t i = 1; i < k->child_count; i++)
 		if (ib_registry_compare(k->children[i - 1]->name, k->children[i]->name) == 0)
@@ -459,8 +460,10 @@ static bool load_key(struct loader *l, uint32_t cell, uint32_t from, struct ib_k
 	if (!p || !has_signature(l, p, "nk", cell, "key"))
 		return false;
 	uint16_t flags = ib_le16(p + NK_FLAGS);
-	if (parent && (flags & KEY_VOLATILE))
+	if (parent && (flags & KEY_VOLATILE)) {
+		l->hive->loaded.left_out++;
 		return true;
+	}
 	if (parent && ib_le32(p + NK_PARENT) != from)
 		return refuse(l, cell, "a key says its parent is 0x%x, it was found under 0x%x", ib_le32(p + NK_PARENT),
 			      from);
@@ -508,7 +511,8 @@ static bool load_tree(struct loader *l)
 	return load_key(l, cell, BB_ROOT - BASE_BLOCK, NULL, 0, &root);
 }
 
-static bool load_bytes(GBytes *file, const char *name, struct ib_hive **ret, struct ib_error **err)
+static bool load_bytes(GBytes *file, const char *name, const struct ib_hive_info *info, struct ib_hive **ret,
+		       struct ib_error **err)
 {
 	size_t size;
 	const uint8_t *p = g_bytes_get_data(file, &size);
@@ -523,6 +527,7 @@ static bool load_bytes(GBytes *file, const char *name, struct ib_hive **ret, str
 		return ib_throw_memory(err);
 	struct ib_hive *h = ib_registry_hive_new();
 	h->file = g_bytes_ref(file);
+	h->loaded = *info;
 	memcpy(h->base, p, BASE_BLOCK);
 	struct loader l = { .hive = h, .name = name, .bins = p + BASE_BLOCK, .size = bins, .starts = starts,
 			    .used = used, .minor = ib_le32(p + BB_MINOR), .securities = securities, .err = err };
@@ -549,5 +554,6 @@ bool ib_hive_load(GBytes *bytes, const struct ib_hive_options *options, struct i
 				BASE_BLOCK + BIN_UNIT);
 	if (memcmp(p, "regf", 4) != 0)
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a hive: it does not begin with 'regf' at offset 0x0", name);
-	return ib_registry_recover(bytes, options, &file, err) && load_bytes(file, name, ret, err);
+	struct ib_hive_info info = { .sequence = { ib_le32(p + BB_SEQ1), ib_le32(p + BB_SEQ2) }, .file_bytes = size };
+	return ib_registry_recover(bytes, options, &info, &file, err) && load_bytes(file, name, &info, ret, err);
 }

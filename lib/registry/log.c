@@ -183,7 +183,7 @@ static void apply_sectors(struct repair *r, const struct log *log, uint32_t hive
 }
 
 /* Take what the logs hold into a copy of the hive. *ret is NULL when they hold nothing for it. */
-static bool replay(GBytes *file, struct log logs[2], GBytes **ret, struct ib_error **err)
+static bool replay(GBytes *file, struct log logs[2], unsigned *ret_applied, GBytes **ret, struct ib_error **err)
 {
 	struct repair r = { 0 };
 	const uint8_t *p = g_bytes_get_data(file, &r.size);
@@ -223,10 +223,12 @@ static bool replay(GBytes *file, struct log logs[2], GBytes **ret, struct ib_err
 	ib_put_le32(r.file + BB_SEQ2, r.last + 1);
 	ib_put_le32(r.file + BB_SUM, ib_registry_checksum(r.file));
 	*ret = g_bytes_new_take(r.file, r.size);
+	*ret_applied = r.applied;
 	return true;
 }
 
-bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, GBytes **ret, struct ib_error **err)
+bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, struct ib_hive_info *info, GBytes **ret,
+			 struct ib_error **err)
 {
 	const uint8_t *p = g_bytes_get_data(file, NULL);
 	const char *name = options->name ? options->name : "hive";
@@ -238,7 +240,8 @@ bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, GB
 		*ret = g_bytes_ref(file);
 		return true;
 	}
-	if (!replay(file, logs, ret, err))
+	info->dirty = true;
+	if (!replay(file, logs, &info->replayed, ret, err))
 		return false;
 	if (*ret)
 		return true;

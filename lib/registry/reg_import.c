@@ -270,18 +270,15 @@ static char *full_root(const char *path)
 /* CurrentControlSet exists only while Windows runs: offline it is the set that Select\Default names. */
 static bool resolve_control_set(struct import *im, char **path)
 {
-	static const char link[] = "CurrentControlSet";
-	size_t n = sizeof(link) - 1;
-	uint64_t number;
-
-	if (g_ascii_strcasecmp(im->root, "HKEY_LOCAL_MACHINE\\SYSTEM") != 0 ||
-	    g_ascii_strncasecmp(*path, link, n) != 0 || ((*path)[n] != 0 && (*path)[n] != '\\'))
+	if (g_ascii_strcasecmp(im->root, "HKEY_LOCAL_MACHINE\\SYSTEM") != 0)
 		return true;
-	struct ib_key *select = ib_key_find(im->hive->root, "Select");
-	const struct ib_value *v = select ? ib_key_value(select, "Default") : NULL;
-	if (!v || !ib_value_number(v, &number) || number == 0 || number > 999)
+	g_autofree char *first = ib_reg_control_set_path(*path, 0);
+	if (strcmp(first, *path) == 0)
+		return true;
+	unsigned set = ib_hive_control_set(im->hive);
+	if (set == 0)
 		return refuse(im, "the hive has no usable 'Select\\Default', so CurrentControlSet cannot be found");
-	char *full = g_strdup_printf("ControlSet%03u%s", (unsigned)number, *path + n);
+	char *full = ib_reg_control_set_path(*path, set);
 	g_free(*path);
 	*path = full;
 	return true;

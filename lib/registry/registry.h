@@ -10,7 +10,8 @@
  * taken back in that form. Upper-casing is base/unicode's table.
  *
  * Key paths may end with one '\'. Symbolic links are keys like others: they are
- * not followed.
+ * not followed. A key becomes one by its value SymbolicLinkValue of type LINK, and
+ * is one no more without it.
  *
  * Keys and values stay where they are until they are removed; a removed one must
  * not be used again. Names live as long as the hive.
@@ -73,6 +74,23 @@ void ib_hive_free(struct ib_hive *hive);
 /** Whether anything was changed since loading. Replaying logs and setting what was there are no changes. */
 bool ib_hive_changed(const struct ib_hive *hive);
 
+/** What a hive is, and what loading it took. */
+struct ib_hive_info {
+	uint32_t minor;       /**< of version 1.x */
+	uint32_t sequence[2]; /**< of the file as given; equal: clean */
+	uint64_t time;        /**< FILETIME of the base block */
+	uint64_t file_bytes;  /**< of the file as given; 0 for a new hive */
+	uint64_t keys, values, descriptors, links; /**< as the tree is now */
+	unsigned depth;       /**< of the deepest key; the root has 0 */
+	bool dirty;           /**< the file alone was not whole */
+	unsigned replayed;    /**< entries of logs that completed it; 0 with dirty: it was taken as it is */
+	unsigned resorted;    /**< keys whose subkeys were not in Windows' order; they are now */
+	unsigned left_out;    /**< volatile keys, which do not belong in a file */
+};
+
+/** Count and report. */
+void ib_hive_info(struct ib_hive *hive, struct ib_hive_info *ret);
+
 /**
  * Write the hive: compact, lists sorted, descriptors shared, sequence numbers equal, times as set.
  * The same tree gives the same bytes. Version, flags and file name of the base block stay, also class
@@ -110,6 +128,8 @@ uint64_t ib_key_time(const struct ib_key *key);
 GBytes *ib_key_security(const struct ib_key *key);
 /** Set the descriptor; equal ones are shared; a reference is taken. NULL: none. */
 void ib_key_set_security(struct ib_hive *hive, struct ib_key *key, GBytes *descriptor);
+/** Whether it is a symbolic link; the target is its value SymbolicLinkValue. */
+bool ib_key_is_link(const struct ib_key *key);
 /** Class name bytes (UTF-16LE), or NULL; borrowed. */
 GBytes *ib_key_class(const struct ib_key *key);
 
@@ -151,6 +171,17 @@ bool ib_key_set_dword(struct ib_hive *hive, struct ib_key *key, const char *name
 /** Remove a value; @return whether it was there. */
 bool ib_key_unset(struct ib_hive *hive, struct ib_key *key, const char *name);
 
+/* ---- paths ---- */
+
+/** The control set of a SYSTEM hive: Select\Default, else Select\Current. @return 0 when neither names one */
+unsigned ib_hive_control_set(struct ib_hive *system);
+/** A path below SYSTEM with CurrentControlSet, which exists only while Windows runs, replaced by ControlSet<set>;
+ *  owned by the caller (g_free). */
+char *ib_reg_control_set_path(const char *path, unsigned set);
+/** Where the keys of a 32-bit program of 64-bit Windows lie: a path below SOFTWARE, with Wow6432Node put in unless
+ *  both kinds of programs share the key (Microsoft: registry keys affected by WOW64). Owned by the caller (g_free). */
+char *ib_reg_wow64_path(const char *path);
+
 /* ---- search ---- */
 
 /** One hit; strings are borrowed for the call. value is NULL when the key's own name matched.
@@ -165,6 +196,27 @@ typedef bool (*ib_hive_hit_fn)(struct ib_key *key, const struct ib_value *value,
  * @param fn       called once for each key name or value and each needle found in it
  */
 void ib_hive_search(struct ib_hive *hive, const char *const *needles, ib_hive_hit_fn fn, void *data);
+
+/* ---- differences ---- */
+
+/** What differs. */
+enum ib_hive_change {
+	IB_HIVE_KEY_ADDED, IB_HIVE_KEY_REMOVED,       /**< with all below it; that is not reported again */
+	IB_HIVE_VALUE_ADDED, IB_HIVE_VALUE_REMOVED, IB_HIVE_VALUE_CHANGED,
+	IB_HIVE_SECURITY_CHANGED, IB_HIVE_CLASS_CHANGED,
+};
+
+/** One difference. The key and value of the side that lacks them are NULL; all borrowed.
+ *  @return false to stop */
+typedef bool (*ib_hive_diff_fn)(enum ib_hive_change change, struct ib_key *a, struct ib_key *b,
+				const struct ib_value *va, const struct ib_value *vb, void *data);
+
+/**
+ * Tell what differs from key a to key b and below, in the order of the names; a key's own differences first.
+ * Times, the case of names, order of values and the layout of the files do not count.
+ * @param fn  called once for each difference; nothing may be changed meanwhile
+ */
+void ib_hive_diff(struct ib_key *a, struct ib_key *b, ib_hive_diff_fn fn, void *data);
 
 /* ---- .reg text ---- */
 

@@ -379,7 +379,35 @@ void ib_key_set_security(struct ib_hive *h, struct ib_key *key, GBytes *descript
 	ib_registry_touch(h, key);
 }
 
+bool ib_key_is_link(const struct ib_key *key)
+{
+	return key->flags & KEY_LINK;
+}
+
 GBytes *ib_key_class(const struct ib_key *key)
 {
 	return key->class_name;
+}
+
+static void count_keys(const struct ib_key *k, unsigned depth, GHashTable *descriptors, struct ib_hive_info *info)
+{
+	info->keys++;
+	info->values += k->value_count;
+	info->links += ib_key_is_link(k);
+	info->depth = MAX(info->depth, depth);
+	if (k->security)
+		g_hash_table_add(descriptors, k->security);
+	for (uint32_t i = 0; i < k->child_count; i++)
+		count_keys(k->children[i], depth + 1, descriptors, info);
+}
+
+void ib_hive_info(struct ib_hive *h, struct ib_hive_info *ret)
+{
+	g_autoptr(GHashTable) descriptors = g_hash_table_new(g_direct_hash, g_direct_equal);
+
+	*ret = h->loaded;
+	ret->minor = ib_le32(h->base + BB_MINOR);
+	ret->time = ib_le64(h->base + BB_TIME);
+	count_keys(h->root, 0, descriptors, ret);
+	ret->descriptors = g_hash_table_size(descriptors);
 }

@@ -139,6 +139,17 @@ static struct ib_value *add_value(struct ib_hive *h, struct ib_key *key, const c
 	return v;
 }
 
+/* A key is a symbolic link by its flag; the value with the target comes and goes together with it. */
+static void mark_link(struct ib_key *key, const char *name, bool is_target)
+{
+	if (!name || !ib_name_equal(name, "SymbolicLinkValue"))
+		return;
+	if (is_target)
+		key->flags |= KEY_LINK;
+	else
+		key->flags &= (uint16_t)~KEY_LINK;
+}
+
 bool ib_key_set(struct ib_hive *h, struct ib_key *key, const char *name, uint32_t type, const void *data, size_t len,
 		struct ib_error **err)
 {
@@ -167,6 +178,7 @@ bool ib_key_set(struct ib_hive *h, struct ib_key *key, const char *name, uint32_
 	v->owned = copy != NULL;
 	v->len = (uint32_t)len;
 	v->type = type;
+	mark_link(key, name, type == IB_REG_LINK);
 	ib_registry_touch(h, key);
 	return true;
 }
@@ -229,6 +241,7 @@ bool ib_key_unset(struct ib_hive *h, struct ib_key *key, const char *name)
 	memmove(key->values + i, key->values + i + 1, (key->value_count - i - 1) * sizeof(*key->values));
 	key->value_count--;
 	ib_registry_value_fini(v);
+	mark_link(key, name, false);
 	ib_registry_touch(h, key);
 	return true;
 }
