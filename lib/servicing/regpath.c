@@ -50,33 +50,6 @@ static const char *const elsewhere[] = {
 	"HKEY_LOCAL_MACHINE\\BCD00000000", "HKEY_USERS", "HKEY_PERFORMANCE_DATA", "HKEY_CURRENT_CONFIG",
 };
 
-/* Subkeys of Classes that have a 32-bit twin (Microsoft: registry keys affected by WOW64). */
-static const char *const split_classes[] = { "CLSID", "DirectShow", "Interface", "Media Type", "MediaFoundation" };
-
-/* Keys of SOFTWARE that 32- and 64-bit programs share (same source). */
-static const char *const shared[] = {
-	"Wow6432Node", "Policies", "RegisteredApplications", "Clients", "Microsoft\\COM3", "Microsoft\\EventSystem",
-	"Microsoft\\OLE", "Microsoft\\RPC", "Microsoft\\Cryptography\\Calais\\Current", "Microsoft\\Cryptography\\Calais\\Readers",
-	"Microsoft\\Cryptography\\Services", "Microsoft\\CTF\\SystemShared", "Microsoft\\CTF\\TIP", "Microsoft\\DFS",
-	"Microsoft\\Driver Signing", "Microsoft\\Non-Driver Signing", "Microsoft\\EnterpriseCertificates", "Microsoft\\MSMQ",
-	"Microsoft\\Notepad\\DefaultFonts", "Microsoft\\Shared Tools\\MSInfo", "Microsoft\\SystemCertificates",
-	"Microsoft\\TermServLicensing", "Microsoft\\Transaction Server",
-	"Microsoft\\Windows\\CurrentVersion\\Control Panel\\Cursors\\Schemes",
-	"Microsoft\\Windows\\CurrentVersion\\Explorer\\AutoplayHandlers",
-	"Microsoft\\Windows\\CurrentVersion\\Explorer\\DriveIcons", "Microsoft\\Windows\\CurrentVersion\\Explorer\\KindMap",
-	"Microsoft\\Windows\\CurrentVersion\\Group Policy", "Microsoft\\Windows\\CurrentVersion\\Policies",
-	"Microsoft\\Windows\\CurrentVersion\\PreviewHandlers", "Microsoft\\Windows\\CurrentVersion\\Setup",
-	"Microsoft\\Windows\\CurrentVersion\\Telephony\\Locations", "Microsoft\\Windows NT\\CurrentVersion\\Console",
-	"Microsoft\\Windows NT\\CurrentVersion\\FontDpi", "Microsoft\\Windows NT\\CurrentVersion\\FontLink",
-	"Microsoft\\Windows NT\\CurrentVersion\\FontMapper", "Microsoft\\Windows NT\\CurrentVersion\\Fonts",
-	"Microsoft\\Windows NT\\CurrentVersion\\FontSubstitutes", "Microsoft\\Windows NT\\CurrentVersion\\Gre_Initialize",
-	"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options",
-	"Microsoft\\Windows NT\\CurrentVersion\\LanguagePack", "Microsoft\\Windows NT\\CurrentVersion\\NetworkCards",
-	"Microsoft\\Windows NT\\CurrentVersion\\Perflib", "Microsoft\\Windows NT\\CurrentVersion\\Ports",
-	"Microsoft\\Windows NT\\CurrentVersion\\Print", "Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
-	"Microsoft\\Windows NT\\CurrentVersion\\Time Zones",
-};
-
 /* Whether path is key or lies below it; *rest is what follows. */
 static bool is_below(const char *path, const char *key, const char **rest)
 {
@@ -102,35 +75,12 @@ static bool is_32_on_64(const struct ib_reg_scope *scope)
 	       (!g_ascii_strcasecmp(arch, "wow64") || !g_ascii_strcasecmp(arch, "x86"));
 }
 
-/* Where a 32-bit component's SOFTWARE path really lies. */
-static char *redirect(const char *path)
-{
-	const char *rest;
-
-	if (is_below(path, "Classes", &rest)) {
-		for (size_t i = 0; i < G_N_ELEMENTS(split_classes); i++)
-			if (is_below(rest, split_classes[i], NULL))
-				return join("Classes\\Wow6432Node", rest);
-		return g_strdup(path);
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(shared); i++)
-		if (is_below(path, shared[i], NULL))
-			return g_strdup(path);
-	return join("Wow6432Node", path);
-}
-
-/* CurrentControlSet is a link made at boot; DriverDatabase may have a hive of its own. */
+/* DriverDatabase may have a hive of its own. */
 static char *system_path(const struct ib_reg_scope *scope, const char *path, enum ib_hive_id *hive)
 {
-	const char *rest;
-
-	if (is_below(path, "CurrentControlSet", &rest)) {
-		g_autofree char *set = g_strdup_printf("ControlSet%03u", scope->control_set);
-		return join(set, rest);
-	}
 	if (scope->drivers_hive && is_below(path, "DriverDatabase", NULL))
 		*hive = IB_HIVE_DRIVERS;
-	return g_strdup(path);
+	return ib_reg_control_set_path(path, scope->control_set);
 }
 
 /* One separator between names, none at the ends. */
@@ -160,7 +110,7 @@ bool ib_svc_reg_path(const struct ib_reg_scope *scope, const char *text, struct 
 		g_autofree char *below = join(roots[i].path, rest);
 		ret->hive = roots[i].hive;
 		if (ret->hive == IB_HIVE_SOFTWARE && is_32_on_64(scope))
-			ret->path = redirect(below);
+			ret->path = ib_reg_wow64_path(below);
 		else if (ret->hive == IB_HIVE_SYSTEM)
 			ret->path = system_path(scope, below, &ret->hive);
 		else

@@ -27,8 +27,9 @@ static bool read_system(struct ib_store *s, struct ib_error **err)
 	if (!ib_store_hive(s, IB_HIVE_SYSTEM, &system, err))
 		return false;
 	struct ib_key *root = ib_hive_root(system);
-	struct ib_key *select = ib_key_find(root, "Select");
-	s->control_set = number_value(select, "Default", number_value(select, "Current", 1));
+	s->control_set = ib_hive_control_set(system);
+	if (!s->control_set)
+		s->control_set = 1; /* what a system without a choice has */
 	g_autofree char *set = g_strdup_printf("ControlSet%03u", s->control_set);
 	if (!ib_key_find(root, set))
 		return ib_throw(err, IB_ERR_INPUT, "the hive SYSTEM has no '%s', which its Select key names", set);
