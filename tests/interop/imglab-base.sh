@@ -55,7 +55,7 @@ done
 wiminfo disc/sources/boot.wim >boot
 grep -q 'Boot Index: *2' boot || fail "the boot index"
 wiminfo --extract-xml=xml $install
-iconv -f UTF-16 -t UTF-8 xml | grep -q '<BRANCH>rs5_release</BRANCH>' || fail "no branch in the XML"
+iconv -f UTF-16 -t UTF-8 xml | grep >/dev/null '<BRANCH>rs5_release</BRANCH>' || fail "no branch in the XML"
 names=$(wimdir $install 1 | wc -l)
 [ "$names" -gt 1500 ] || fail "only $names names"
 wimdir --detailed $install 1 --path=/Windows/System32/notepad.exe >notepad
@@ -86,7 +86,7 @@ done
 [ "$(echo "$store"/wow64_microsoft-windows-notepad*/notepad.exe)" -ef root/Windows/SysWOW64/notepad.exe ] || fail "a wow64 link"
 [ "$(echo "$store"/amd64_cmitupdateagent*/CmitUpdateAgent.exe)" -ef "root/Program Files/CMIT/UpdateAgent/CmitUpdateAgent.exe" ] ||
 	fail "the agent's link"
-iconv -f UTF-16 -t UTF-8 root/Windows/System32/Tasks/CMIT/UpdateAgent/Check | grep -q '<URI>\\CMIT' || fail "the agent's task"
+iconv -f UTF-16 -t UTF-8 root/Windows/System32/Tasks/CMIT/UpdateAgent/Check | grep >/dev/null '<URI>\\CMIT' || fail "the agent's task"
 for catalog in "$store"/Catalogs/*.cat; do
 	[ "$(basename "$catalog" .cat)" = "$(digest "$catalog")" ] || fail "$catalog has another digest"
 done
@@ -129,5 +129,5 @@ sed -n 's/^\[HKLM\\SOFTWARE\\.*\\Component Based Servicing\\Packages\\\([^\\]*\)
 ls root/Windows/servicing/Packages | grep 'mum$' | sort | diff - packages || fail "mums and packages differ"
 key=$(basename "$store"/Manifests/amd64_cmitupdateagent_*.manifest .manifest)
 sha=$(digest "$store/Manifests/$key.manifest" | sed 's/../&,/g; s/,$//')
-grep -A8 -F "Components\\$key]" COMPONENTS.reg | grep -q "S256H\"=hex(3):$sha" || fail "S256H of $key"
+grep -A8 -F "Components\\$key]" COMPONENTS.reg | grep >/dev/null "S256H\"=hex(3):$sha" || fail "S256H of $key"
 echo "$names names, $count payload files, $(wc -l <components) components, $(wc -l <packages) packages"

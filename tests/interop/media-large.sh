@@ -26,7 +26,7 @@ echo small >src/small.txt
 
 "$disc" make a.iso src LARGE 1700000000 reserve=sources/install.wim
 "$disc" verify a.iso
-7zz l -tUdf a.iso | grep -q "$size .*sources/install.wim" || fail "7-Zip shows another size"
+7zz l -tUdf a.iso | grep >/dev/null "$size .*sources/install.wim" || fail "7-Zip shows another size"
 7zz x -tUdf -so -bd a.iso sources/install.wim 2>/dev/null | cmp - src/sources/install.wim || fail "7-Zip reads other bytes"
 if cc -o udfread "$IB_SRC/tests/interop/udfread/udfread.c" $(pkg-config --cflags --libs libudfread) 2>cc.log; then
 	./udfread a.iso /sources/install.wim | cmp - src/sources/install.wim || fail "libudfread reads other bytes"
@@ -34,6 +34,6 @@ fi
 rm a.iso
 
 xorriso -as mkisofs -quiet -J -iso-level 3 -V XORRISO -o x.iso src 2>x.err || fail "xorriso: $(cat x.err)"
-"$disc" list x.iso | grep -q "^$size sources/install.wim$" || fail "xorriso's disc: $("$disc" list x.iso)"
+"$disc" list x.iso | grep >/dev/null "^$size sources/install.wim$" || fail "xorriso's disc: $("$disc" list x.iso)"
 "$disc" cat x.iso SOURCES/INSTALL.WIM | cmp - src/sources/install.wim || fail "xorriso's disc differs"
 echo "all readers agree"

@@ -69,7 +69,7 @@ else
 fi
 
 # ---- GRUB ----
-grub-fstest "$PWD/a.iso" ls '(loop0)/sources/' | grep -q 'boot.wim install.wim' || fail "GRUB does not list"
+grub-fstest "$PWD/a.iso" ls '(loop0)/sources/' | grep >/dev/null 'boot.wim install.wim' || fail "GRUB does not list"
 grub-fstest "$PWD/a.iso" cat '(loop0)/sources/boot.wim' | cmp - src/sources/boot.wim || fail "GRUB reads other bytes"
 
 # ---- the ISO 9660 side and the boot entries ----
@@ -80,7 +80,7 @@ grep -Eq 'boot img :   2  UEFI  y   none  0x0000  0x00      1 ' xorriso.txt || f
 isoinfo -d -i a.iso >isoinfo.txt || fail "isoinfo"
 grep -q 'Volume id: TEST_LABEL' isoinfo.txt || fail "label"
 grep -q "Volume size is: $(($(stat -c %s a.iso) / 2048))" isoinfo.txt || fail "volume size"
-isoinfo -l -i a.iso | grep -q 'README.TXT' || fail "README.TXT"
+isoinfo -l -i a.iso | grep >/dev/null 'README.TXT' || fail "README.TXT"
 if command -v udfinfo >/dev/null; then
 	udfinfo a.iso >udfinfo.txt || fail "udfinfo"
 	grep -q 'udfrev=1.02' udfinfo.txt && grep -q 'integrity=closed' udfinfo.txt || fail "udfinfo says: $(cat udfinfo.txt)"
@@ -108,7 +108,7 @@ rm -f joliet/boot.catalog joliet/boot/boot.cat
 diff -r src joliet || fail "xorriso's disc differs"
 rm -rf x.iso joliet
 xorriso -as mkisofs -quiet -iso-level 3 -V PLAIN -o x.iso src/boot src/efi 2>x.err || fail "xorriso: $(cat x.err)"
-"$disc" list x.iso | grep -q '^4096 ETFSBOOT.COM$' || fail "plain ISO 9660 names: $("$disc" list x.iso)"
+"$disc" list x.iso | grep >/dev/null '^4096 ETFSBOOT.COM$' || fail "plain ISO 9660 names: $("$disc" list x.iso)"
 ! "$disc" verify x.iso 2>verify.err || fail "a disc without UDF was verified"
 grep -q 'no UDF volume' verify.err || fail "verify says: $(cat verify.err)"
 echo "all readers agree"

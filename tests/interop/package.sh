@@ -85,7 +85,7 @@ embedded() {
 	openssl asn1parse -inform DER -in "$1" | sed -nE 's/^ *([0-9]+):d=[ 0-9]+hl=([0-9]+) l= *([0-9]+) cons: SEQUENCE.*/\1 \2 \3/p' |
 		while read -r at head len; do
 			[ "$len" -gt 700 ] && [ "$len" -lt 3000 ] || continue
-			tail -c +$((at + 1)) "$1" | head -c $((head + len)) >one.der
+			head -c $((at + head + len)) "$1" | tail -c $((head + len)) >one.der
 			openssl x509 -inform DER -in one.der 2>/dev/null || true
 		done
 }

@@ -41,7 +41,7 @@ if [ ${#anchors[@]} = 0 ]; then
 	authorities "${catalogs[@]}" >"$work/all"
 	(cd "$work" && csplit -szf one- all '/-----BEGIN/' '{*}')
 	for f in "$work"/one-*; do
-		if openssl x509 -in "$f" -noout -ext basicConstraints 2>/dev/null | grep -q CA:TRUE; then
+		if openssl x509 -in "$f" -noout -ext basicConstraints 2>/dev/null | grep >/dev/null CA:TRUE; then
 			cat "$f" >>"$work/anchors"
 			openssl x509 -in "$f" -noout -subject -issuer
 		fi
@@ -57,7 +57,7 @@ for cat in "${catalogs[@]}"; do
 	mum=${cat%.cat}.mum
 	[ -f "$mum" ] || continue
 	sha=$(sha256sum <"$mum" | cut -d' ' -f1)
-	"$judge" "${anchors[@]}" -- "$cat" | grep -q " $sha\$" || fail "$(basename "$mum") is not in its catalog"
+	"$judge" "${anchors[@]}" -- "$cat" | grep >/dev/null " $sha\$" || fail "$(basename "$mum") is not in its catalog"
 	perl -0777 -pe 'BEGIN { $h = pack "H*", shift } $r = $h; substr($r, 3, 1) ^= "\x01"; s/\Q$h\E/$r/' "$sha" "$cat" >"$work/changed.cat"
 	status=0
 	"$judge" "${anchors[@]}" -- "$work/changed.cat" >/dev/null || status=$?

@@ -118,7 +118,7 @@ done
 ! grep -q 'VersionedIndex\\' COMPONENTS.reg || fail "the versioned index is stale"
 
 # 5. nothing of the agent is left, by plain search
-! find out | grep -qi 'cmitupdate\|UpdateAgent' || fail "names of the agent are left"
+! find out | grep >/dev/null -i 'cmitupdate\|UpdateAgent' || fail "names of the agent are left"
 for h in $hives/SOFTWARE $hives/SYSTEM $hives/COMPONENTS $hives/DEFAULT out/Users/Default/NTUSER.DAT; do
 	! LC_ALL=C grep -aqiP 'c\x00m\x00i\x00t\x00u\x00p\x00d\x00a\x00t\x00e\x00a\x00g\x00e\x00n\x00t' "$h" || fail "'$h' holds the agent's name"
 	! LC_ALL=C grep -aqi 'cmitupdateagent\|cmit-updateagent' "$h" || fail "'$h' holds the agent's name"
@@ -170,9 +170,9 @@ done
 echo '<PendingTransaction/>' > pending.xml
 cp $base pending.wim && wimupdate pending.wim 1 --command='add pending.xml /Windows/WinSxS/pending.xml' >/dev/null 2>&1
 expect 3 '0x800f0806' pending.wim 1 info
-manifest=$(wimdir $base 1 | grep -i 'Manifests/amd64_microsoft-windows-notepad_.*manifest$' | head -n1)
-catalog=$(wimdir $base 1 | grep -i 'WinSxS/Catalogs/.*cat$' | head -n1)
-mum=$(wimdir $base 1 | grep -i 'servicing/Packages/Microsoft-Windows-SMB1-Package.*mum$' | head -n1)
+manifest=$(wimdir $base 1 | grep -i 'Manifests/amd64_microsoft-windows-notepad_.*manifest$' | sed -n 1p)
+catalog=$(wimdir $base 1 | grep -i 'WinSxS/Catalogs/.*cat$' | sed -n 1p)
+mum=$(wimdir $base 1 | grep -i 'servicing/Packages/Microsoft-Windows-SMB1-Package.*mum$' | sed -n 1p)
 cp $base broken.wim
 wimupdate broken.wim 1 >/dev/null 2>&1 << EOT
 delete $manifest
