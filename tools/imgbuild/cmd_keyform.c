@@ -24,7 +24,8 @@ static bool neutral(const char *culture)
 	       strcmp(culture, "*") == 0;
 }
 
-static bool read_identity(const struct args *a, struct ib_identity *id, struct ib_error **err)
+/* A family's name has no version: there it may be left out. */
+static bool read_identity(const struct args *a, bool family, struct ib_identity *id, struct ib_error **err)
 {
 	*id = (struct ib_identity){
 		.name = args_value(a, "name"),
@@ -35,6 +36,8 @@ static bool read_identity(const struct args *a, struct ib_identity *id, struct i
 		.type = args_value(a, "type"),
 		.scope = args_value(a, "scope"),
 	};
+	if (family && !id->version)
+		id->version = "0.0.0.0";
 	if (!id->name || !id->version || !id->arch || !id->token)
 		return ib_throw(err, IB_ERR_USAGE, "--name, --version, --arch and --token are needed");
 	if (!ib_version_parse(id->version, &id->number))
@@ -62,7 +65,7 @@ int cmd_keyform(struct context *c, struct ib_error **err)
 			return -1;
 		}
 		text = value_name(c->args);
-	} else if (!read_identity(c->args, &id, err)) {
+	} else if (!read_identity(c->args, g_strcmp0(form, "family") == 0, &id, err)) {
 		return -1;
 	} else if (form && strcmp(form, "package") == 0) {
 		text = ib_package_id(&id);

@@ -15,6 +15,8 @@ const struct command commands[] = {
 	  cmd_profile },
 	{ "inspect", "FILE[:INDEX]", 1, 1, "say what an ISO, WIM, package, manifest, catalog, hive holds", inspect_options,
 	  cmd_inspect },
+	{ "service", "IMAGE[:INDEX]", 1, 1, "change one image: packages, features, files, registry", service_options,
+	  cmd_service },
 	{ "verify", "DIR|ISO|WIM", 1, 1, "check digests, signature, disc and component store", verify_options, cmd_verify },
 	{ "keyform", "", 0, 0, "print the names Windows makes from a component's identity", keyform_options, cmd_keyform },
 	{ "approve", "DIR", 1, 1, "record a signed decision about a build", approve_options, cmd_approve },
@@ -188,6 +190,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		const struct command *c = argc > 2 ? find_command(argv[2]) : NULL;
+		if (argc > 2 && !c)
+			return unknown_command(argv[2]);
 		if (c)
 			help_command(c);
 		else
