@@ -14,8 +14,7 @@ static const struct {
 	  "imgbuild build profiles/lab-icbc.ini --vars out/demo/vars.ini -o out/mine" },
 	{ "plan",
 	  "Reads the base, judges every package and installs it in memory; writes nothing. Message and exit status of a "
-	  "refusal are those that build would end with. Missing approvals are listed, not refused. Whether the names in "
-	  "[features] and in removal manifests exist in the image is found by build.",
+	  "refusal are those that build would end with. Missing approvals are listed, not refused.",
 	  "imgbuild plan profiles/lab-icbc.ini --vars out/demo/vars.ini" },
 	{ "profile",
 	  "check reads a profile with its parents and variables and says what is wrong with it. show prints every key in "
@@ -27,6 +26,12 @@ static const struct {
 	  "WIM, or of install.wim in an ISO, and lists its packages and features. Without --trust no signature is judged, "
 	  "and the answer says so.",
 	  "imgbuild inspect out/mine/CMGE_V2020L_9B.iso:1" },
+	{ "service",
+	  "Works on any WIM; packages, removals and features need a Windows image. An ISO stands for its install.wim, and "
+	  "the output is a WIM all the same. Order: packages, removals, features, files, registry. A put file inherits its "
+	  "security from the folder; one that replaces another keeps that one's. Times come from --date, else from the "
+	  "image's last modification: the same input gives the same bytes. The output appears whole or not at all.",
+	  "imgbuild service install.wim:1 --put tool.exe=Windows/System32/ --reg settings.reg -o new.wim" },
 	{ "verify",
 	  "A folder: every listed file is compared with SHA256SUMS, a file nobody listed is a finding, and with --trust "
 	  "the signature is judged. An ISO or a WIM: the disc's descriptors and the component store of each Windows image; "
