@@ -144,6 +144,36 @@ bool ib_build_verify(const char *path, const struct ib_check_options *options, s
 bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, int64_t now, char **ret_json,
 		struct ib_error **err) IB_MUST_CHECK;
 
+/** What to do to one image. Lists are NULL-ended, NULL: none; strings are borrowed for the call. */
+struct ib_service_options {
+	size_t size;            /**< sizeof this struct */
+	const char *image;      /**< a WIM, or an ISO: its sources/install.wim */
+	unsigned index;         /**< 1-based; 0: the only image */
+	const char *out;        /**< the WIM to make */
+	const char *data_dir;   /**< holds manifests/ */
+	char *const *packages;  /**< package files, installed in the order of servicing */
+	char *const *removals;  /**< names of removal manifests, or paths of .ini files */
+	char *const *enable, *const *disable; /**< features */
+	char *const *puts;      /**< "SOURCE=PATH" */
+	char *const *regs;      /**< .reg files */
+	char *const *trust;     /**< PEM/DER roots the packages must lead up to */
+	bool has_date;          /**< else times are those of the image's last modification */
+	int64_t date;           /**< seconds since 1970: the time of everything that changes */
+	int64_t now;            /**< real time, seconds since 1970: only to judge signatures */
+	unsigned threads;       /**< 0: number of processors */
+	struct ib_progress *progress; /**< or NULL */
+};
+
+/**
+ * Service one image of a WIM: packages, removals and features (a Windows image), then files, then registry values.
+ * All images are written to a new WIM, which appears whole or not at all. A put file gets attribute ARCHIVE and what
+ * its folder lets it inherit; one that replaces another keeps that one's attributes and descriptor.
+ * @param ret_json  what was done (docs/json.md); owned by the caller (g_free)
+ * Throws IB_ERR_USAGE (nothing to do, output is the input), IB_ERR_INPUT, IB_ERR_VERIFY, IB_ERR_NOT_APPLICABLE,
+ * IB_ERR_UP_TO_DATE, IB_ERR_SYSTEM.
+ */
+bool ib_service_run(const struct ib_service_options *options, char **ret_json, struct ib_error **err) IB_MUST_CHECK;
+
 /** Verify what lies at a delivery address as the receiver would: SHA256SUMS, its signature, every file. */
 bool ib_check_delivery(const struct ib_build_options *options, const char *url, const char *host_key, const char *key,
 		       char *const *anchors_files, struct ib_check_result *ret, struct ib_error **err) IB_MUST_CHECK;

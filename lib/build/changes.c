@@ -39,7 +39,7 @@ static char **list_of(const struct ib_ini *m, const char *key)
 	return (char **)ib_ini_list(m, "remove", key);
 }
 
-static struct removal *add_removal(struct build *b, struct ib_ini *m)
+struct removal *removal_new(struct ib_ini *m)
 {
 	struct removal *r = g_new0(struct removal, 1);
 
@@ -57,6 +57,13 @@ static struct removal *add_removal(struct build *b, struct ib_ini *m)
 		.firewall = list_of(m, "firewall"),
 		.event_sources = list_of(m, "event-sources"),
 	};
+	return r;
+}
+
+static struct removal *add_removal(struct build *b, struct ib_ini *m)
+{
+	struct removal *r = removal_new(m);
+
 	g_ptr_array_add(b->removals, r);
 	return r;
 }

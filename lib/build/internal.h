@@ -132,6 +132,10 @@ struct target *install_target(struct build *b);
 bool updates_plan(struct build *b, struct ib_error **err);
 bool updates_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 void build_update_free(struct update *u);
+/** Open a package, verify it up to anchors, append it (struct update *). */
+bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchors, struct ib_error **err);
+/** The order of installation. */
+void updates_sort(GPtrArray *updates);
 
 /* changes.c: removals, features, values */
 bool remove_plan(struct build *b, struct ib_error **err);
@@ -139,6 +143,8 @@ bool remove_apply(struct build *b, struct ib_progress *progress, struct ib_error
 bool features_plan(struct build *b, struct ib_error **err);
 bool features_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 void removal_free(struct removal *r);
+/** What a removal manifest asks for; takes it. */
+struct removal *removal_new(struct ib_ini *manifest);
 
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);

@@ -51,18 +51,24 @@ static bool open_anchors(struct build *b, struct ib_error **err)
 	return true;
 }
 
-static bool add_package(struct build *b, const char *path, bool named, struct ib_error **err)
+bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchors, struct ib_error **err)
 {
 	struct update *u = g_new0(struct update, 1);
 
-	u->named = named;
-	g_ptr_array_add(b->updates, u);
-	if (!ib_package_open(path, &u->package, err) ||
-	    !ib_package_verify(u->package, b->anchors, &u->trust, err))
+	g_ptr_array_add(updates, u);
+	if (!ib_package_open(path, &u->package, err) || !ib_package_verify(u->package, anchors, &u->trust, err))
 		return ib_while(err, "adding package '%s'", path);
 	const struct ib_mum *root = ib_package_root(u->package);
 	u->rank = (int)rank_of(u->package);
 	u->kb = root->identifier && *root->identifier ? root->identifier : root->id.name;
+	return true;
+}
+
+static bool add_package(struct build *b, const char *path, bool named, struct ib_error **err)
+{
+	if (!update_open(b->updates, path, b->anchors, err))
+		return false;
+	((struct update *)g_ptr_array_index(b->updates, b->updates->len - 1))->named = named;
 	return true;
 }
 
@@ -117,6 +123,11 @@ static int by_order(const void *pa, const void *pb)
 	if (c == 0)
 		c = g_ascii_strcasecmp(ia->name, ib->name);
 	return c ? c : ib_version_compare(&ib->number, &ia->number);
+}
+
+void updates_sort(GPtrArray *updates)
+{
+	g_ptr_array_sort(updates, by_order);
 }
 
 /* ---- choosing ---- */
@@ -266,7 +277,7 @@ bool updates_plan(struct build *b, struct ib_error **err)
 {
 	if (!open_anchors(b, err) || !find_packages(b, err))
 		return false;
-	g_ptr_array_sort(b->updates, by_order);
+	updates_sort(b->updates);
 	for (guint i = 0; b->updates->len && i < b->targets->len; i++) {
 		struct target *t = g_ptr_array_index(b->targets, i);
 		if (wants_target(b, t) && !choose_for_target(b, t, err))

@@ -230,6 +230,16 @@ bool ib_sddl_parse(const char *text, GBytes **ret, struct ib_error **err) IB_MUS
  *  entries that ib_sddl_parse() does not take (images keep those as they are). */
 bool ib_sddl_format(GBytes *descriptor, char **ret, struct ib_error **err) IB_MUST_CHECK;
 
+/**
+ * The descriptor that a new file (or folder) gets in a folder: its inheritable entries, marked as inherited, with the
+ * folder's owner and group; CREATOR OWNER and generic rights are resolved. When the folder passes nothing on, its own
+ * descriptor. Audit entries are not inherited.
+ * @param parent  borrowed
+ * @param ret     owned by the caller (g_bytes_unref)
+ * Throws IB_ERR_INPUT when the parent's descriptor is malformed. Rules: MS-DTYP 2.5.3.4.
+ */
+bool ib_security_inherit(GBytes *parent, bool dir, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- writing ---- */
 
 struct ib_wim_write_options {

@@ -125,3 +125,16 @@ const char *args_word(const struct args *a, unsigned i)
 {
 	return i < a->words->len ? g_ptr_array_index(a->words, i) : NULL;
 }
+
+char *args_split_index(const char *word, unsigned *ret_index)
+{
+	const char *colon = strrchr(word, ':');
+	guint64 n;
+
+	*ret_index = 0;
+	if (!colon || g_file_test(word, G_FILE_TEST_EXISTS) ||
+	    !g_ascii_string_to_unsigned(colon + 1, 10, 1, G_MAXUINT16, &n, NULL))
+		return g_strdup(word);
+	*ret_index = (unsigned)n;
+	return g_strndup(word, (gsize)(colon - word));
+}

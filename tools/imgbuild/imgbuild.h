@@ -43,6 +43,8 @@ extern const struct command commands[];
 extern const struct option common_options[];
 
 /* args.c */
+/** "FILE:2" means image 2, unless a file of that very name exists; index 0: none given. Owned by the caller (g_free). */
+char *args_split_index(const char *word, unsigned *ret_index);
 bool args_parse(const struct command *command, int argc, char **argv, struct args **ret, struct ib_error **err);
 void args_free(struct args *a);
 /** The value of an option, the last one when given twice; NULL when absent. */
@@ -85,6 +87,7 @@ int cmd_build(struct context *c, struct ib_error **err);
 int cmd_plan(struct context *c, struct ib_error **err);
 int cmd_profile(struct context *c, struct ib_error **err);
 int cmd_inspect(struct context *c, struct ib_error **err);
+int cmd_service(struct context *c, struct ib_error **err);
 int cmd_verify(struct context *c, struct ib_error **err);
 int cmd_keyform(struct context *c, struct ib_error **err);
 int cmd_approve(struct context *c, struct ib_error **err);
@@ -92,7 +95,7 @@ int cmd_publish(struct context *c, struct ib_error **err);
 int cmd_check_delivery(struct context *c, struct ib_error **err);
 int cmd_manual(struct context *c, struct ib_error **err);
 
-extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], verify_options[],
+extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], verify_options[],
 	keyform_options[], approve_options[], publish_options[], check_delivery_options[], manual_options[];
 
 #endif

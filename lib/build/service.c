@@ -1,0 +1,638 @@
+#include "build/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "registry/registry.h"
+
+/*
+ * Ad-hoc servicing of one image of a WIM. The component store first (packages, removals, features), then files,
+ * then registry values; the result is a new file that appears whole or not at all.
+ */
+
+/* Space of UUIDs of serviced images: UUIDv5 of "imgbuild:service" in the RFC 4122 name space of URLs. */
+static const uint8_t service_space[16] = { 0x5d, 0x0b, 0x63, 0x2e, 0x2f, 0x0c, 0x5a, 0x6e,
+					   0xb1, 0x4d, 0x90, 0x3a, 0x1c, 0x77, 0x25, 0xe4 };
+
+/* A hive or a log of a real Windows stays below a tenth of this. */
+#define HIVE_MAX (1024u << 20)
+/* A .reg file of everything below HKLM has about 200 MB. */
+#define REG_MAX (512u << 20)
+/* Folders in folders of --put; the image itself takes no more. */
+#define PUT_DEPTH_MAX 512u
+
+struct service {
+	const struct ib_service_options *o;
+	struct ib_input *in;
+	struct ib_wim *wim;
+	struct ib_image *image;
+	struct ib_store *store;
+	struct ib_anchors *anchors;
+	unsigned index;
+	uint64_t time;         /* FILETIME of all that changes */
+	GPtrArray *changes;    /* char *: one line each, for result and GUID */
+	GPtrArray *notes;      /* char * */
+	struct ib_wim_cost cost;
+	uint64_t size;
+};
+
+static void say(struct service *s, const char *fmt, ...) IB_PRINTF(2, 3);
+static void say(struct service *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	g_ptr_array_add(s->changes, g_strdup_vprintf(fmt, ap));
+	va_end(ap);
+}
+
+/* ---- the source ---- */
+
+static bool is_disc(struct ib_input *in)
+{
+	ib_auto_error ignored = NULL;
+	char id[5];
+
+	return ib_input_size(in) > 32774 && ib_input_read(in, 32769, id, sizeof id, &ignored) &&
+	       (memcmp(id, "CD001", 5) == 0 || memcmp(id, "BEA01", 5) == 0);
+}
+
+static bool open_source(struct service *s, struct ib_error **err)
+{
+	ib_auto_input file = NULL;
+	ib_auto_media media = NULL;
+
+	if (!ib_input_open(s->o->image, &file, err))
+		return false;
+	if (!is_disc(file)) {
+		s->in = g_steal_pointer(&file);
+		return true;
+	}
+	if (!ib_media_open(file, &media, err))
+		return false;
+	const struct ib_media_entry *e = ib_media_find(media, "sources/install.wim");
+	if (!e)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' holds no 'sources/install.wim'", s->o->image);
+	return ib_media_file(media, e, &s->in, err);
+}
+
+/* The image's own last change: without --date nothing in the result depends on a clock. */
+static uint64_t time_of_image(struct service *s)
+{
+	g_autofree char *high = ib_wim_image_property(s->wim, s->index, "LASTMODIFICATIONTIME/HIGHPART");
+	g_autofree char *low = ib_wim_image_property(s->wim, s->index, "LASTMODIFICATIONTIME/LOWPART");
+
+	return high && low ? g_ascii_strtoull(high, NULL, 16) << 32 | (g_ascii_strtoull(low, NULL, 16) & UINT32_MAX) : 0;
+}
+
+static bool check_output(struct service *s, struct ib_error **err)
+{
+	struct stat in, out;
+
+	if (stat(s->o->image, &in) == 0 && stat(s->o->out, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+		ib_throw(err, IB_ERR_USAGE, "'%s' is the input itself", s->o->out);
+		return ib_hint(err, "name another file with -o");
+	}
+	if (g_file_test(s->o->out, G_FILE_TEST_IS_DIR))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is a folder", s->o->out);
+	return true;
+}
+
+static bool open_image(struct service *s, struct ib_error **err)
+{
+	g_autofree char *dir = g_path_get_dirname(s->o->out);
+
+	if (!check_output(s, err) || !open_source(s, err) || !ib_wim_open(s->in, dir, &s->wim, err))
+		return false;
+	unsigned count = ib_wim_info(s->wim)->image_count;
+	if (s->o->index == 0 && count > 1) {
+		ib_throw(err, IB_ERR_USAGE, "'%s' holds %u images", s->o->image, count);
+		return ib_hint(err, "say which: %s:1", s->o->image);
+	}
+	s->index = s->o->index ? s->o->index : 1;
+	ib_wim_set_compressor(s->wim, 0, s->o->threads);
+	s->time = s->o->has_date ? ib_filetime(s->o->date) : time_of_image(s);
+	return ib_wim_image(s->wim, s->index, &s->image, err);
+}
+
+/* ---- the component store ---- */
+
+static bool need_store(struct service *s, struct ib_error **err)
+{
+	if (s->store)
+		return true;
+	if (!ib_store_open(s->wim, s->index, s->time, &s->store, err))
+		return ib_while(err, "opening the component store of image %u", s->index);
+	return true;
+}
+
+static bool install_all(struct service *s, GPtrArray *updates, struct ib_error **err)
+{
+	for (guint i = 0; i < updates->len; i++) {
+		struct update *u = g_ptr_array_index(updates, i);
+		struct ib_install_summary sum;
+		if (!ib_store_install(s->store, u->package, &sum, s->o->progress, err))
+			return ib_while(err, "installing '%s'", ib_package_path(u->package));
+		say(s, "installed %s: %u components, %u files new, %u changed, %u removed",
+		    ib_package_root(u->package)->package_id, sum.components, sum.files_new, sum.files_changed,
+		    sum.files_removed);
+	}
+	return true;
+}
+
+static bool add_packages(struct service *s, struct ib_error **err)
+{
+	char *const *files = s->o->packages;
+
+	if (!files || !*files)
+		return true;
+	if (!s->o->trust || !*s->o->trust) {
+		ib_throw(err, IB_ERR_USAGE, "a package is only installed up to a trusted root, and none is given");
+		return ib_hint(err, "--trust FILE names the root that signed the package's catalog");
+	}
+	g_autoptr(GPtrArray) updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
+	bool ok = need_store(s, err) && check_anchors(s->o->trust, s->o->now, &s->anchors, err);
+	for (; ok && *files; files++)
+		ok = update_open(updates, *files, s->anchors, err);
+	if (!ok)
+		return false;
+	updates_sort(updates);
+	return install_all(s, updates, err);
+}
+
+/* A manifest's file, or its name in manifests/components. */
+static bool load_manifest(struct service *s, const char *name, struct ib_ini **ret, struct ib_error **err)
+{
+	g_autofree char *file = g_strconcat(name, ".ini", NULL);
+	g_autofree char *shipped = g_build_filename(s->o->data_dir, "manifests", "components", file, NULL);
+
+	if (g_str_has_suffix(name, ".ini"))
+		return ib_ini_load(name, ib_component_keys, NULL, ret, err);
+	if (!strchr(name, '/') && g_file_test(shipped, G_FILE_TEST_EXISTS))
+		return ib_ini_load(shipped, ib_component_keys, NULL, ret, err);
+	ib_throw(err, IB_ERR_INPUT, "there is no removal manifest '%s'", shipped);
+	return ib_hint(err, "give the path of one: --remove FILE.ini");
+}
+
+static bool remove_one(struct service *s, const char *name, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) left = NULL;
+	struct ib_ini *m = NULL;
+
+	if (!need_store(s, err) || !load_manifest(s, name, &m, err))
+		return false;
+	struct removal *r = removal_new(m);
+	bool ok = ib_store_traces(s->store, &r->removal, &r->traces, err) &&
+		  ib_store_remove(s->store, &r->removal, &r->summary, err) &&
+		  ib_store_residue(s->store, r->traces, &left, err);
+	if (ok && left->len > 0)
+		ok = ib_throw(err, IB_ERR_VERIFY, "component '%s' left %u traces, the first: %s", r->removal.name, left->len,
+			      (char *)g_ptr_array_index(left, 0));
+	if (ok)
+		say(s, "removed %s: %u packages, %u components, %u files, %u services", r->removal.name, r->summary.packages,
+		    r->summary.components, r->summary.files, r->summary.services);
+	removal_free(r);
+	return ok;
+}
+
+static bool set_features(struct service *s, char *const *names, bool on, struct ib_error **err)
+{
+	for (; names && *names; names++) {
+		bool changed;
+		if (!need_store(s, err) || !ib_store_set_feature(s->store, *names, on, &changed, err))
+			return ib_while(err, "switching feature '%s'", *names);
+		say(s, "feature %s %s%s", *names, changed ? "" : "was ", on ? "enabled" : "disabled");
+	}
+	return true;
+}
+
+static bool check_store(struct service *s, struct ib_error **err)
+{
+	struct ib_verify_result v = { 0 };
+
+	if (!ib_store_verify(s->store, NULL, false, &v, NULL, err))
+		return false;
+	bool ok = v.findings->len == 0;
+	if (!ok) {
+		const struct ib_finding *f = g_ptr_array_index(v.findings, 0);
+		ib_throw(err, IB_ERR_VERIFY, "the component store is not whole afterwards, %u findings, the first: '%s': %s",
+			 v.findings->len, f->subject, f->text);
+	}
+	ib_verify_result_clear(&v);
+	return ok;
+}
+
+static bool close_store(struct service *s, struct ib_error **err)
+{
+	if (!s->store)
+		return true;
+	if (!check_store(s, err))
+		return false;
+	const GPtrArray *notes = ib_store_notes(s->store);
+	for (guint i = 0; i < notes->len; i++) {
+		const struct ib_note *n = g_ptr_array_index(notes, i);
+		g_ptr_array_add(s->notes, g_strdup_printf("%s: %s", n->subject, n->text));
+	}
+	bool ok = ib_store_commit(s->store, err);
+	ib_store_free(g_steal_pointer(&s->store));
+	return ok;
+}
+
+static bool service_store(struct service *s, struct ib_error **err)
+{
+	if (!add_packages(s, err))
+		return false;
+	for (char *const *name = s->o->removals; name && *name; name++)
+		if (!remove_one(s, *name, err))
+			return ib_while(err, "removing '%s'", *name);
+	return set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) && close_store(s, err);
+}
+
+/* ---- files ---- */
+
+/* What a new file or folder at a path gets; the descriptor is the caller's. */
+static bool new_meta(struct service *s, const char *path, bool dir, struct ib_node_meta *ret, GBytes **ret_sd,
+		     struct ib_error **err)
+{
+	g_autofree char *parent = g_strdup(path);
+	struct ib_node *node = NULL;
+
+	*ret_sd = NULL;
+	while (!node) { /* the nearest folder that exists */
+		char *cut = strrchr(parent, '\\');
+		if (cut)
+			*cut = '\0';
+		node = ib_image_find(s->image, cut ? parent : "");
+	}
+	GBytes *sd = ib_node_security(s->image, node);
+	if (sd && !ib_security_inherit(sd, dir, ret_sd, err))
+		return ib_while(err, "inheriting the security of '%s'", parent);
+	*ret = (struct ib_node_meta){ .attributes = dir ? IB_ATTR_DIRECTORY : IB_ATTR_ARCHIVE, .creation_time = s->time,
+				      .access_time = s->time, .write_time = s->time, .security = *ret_sd };
+	return true;
+}
+
+static bool make_dir(struct service *s, const char *path, struct ib_error **err)
+{
+	g_auto(GStrv) names = g_strsplit(path, "\\", -1);
+	g_autoptr(GString) at = g_string_new(NULL);
+
+	for (char **n = names; *n; n++) { /* one by one: each inherits from the one before */
+		g_autoptr(GBytes) sd = NULL;
+		struct ib_node_meta meta;
+		g_string_append_printf(at, "%s%s", at->len ? "\\" : "", *n);
+		if (at->len == 0 || ib_image_find(s->image, at->str))
+			continue;
+		if (!new_meta(s, at->str, true, &meta, &sd, err) || !ib_image_mkdir(s->image, at->str, &meta, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+static bool put_file(struct service *s, const char *source, const char *path, struct ib_error **err)
+{
+	struct ib_node *old = ib_image_find(s->image, path);
+	g_autoptr(GBytes) sd = NULL;
+	struct ib_node_meta meta;
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	ib_auto_input in = NULL;
+	uint64_t size;
+
+	char *cut = strrchr(path, '\\') ? g_strndup(path, (gsize)(strrchr(path, '\\') - path)) : g_strdup("");
+	bool ok = make_dir(s, cut, err);
+	g_free(cut);
+	if (!ok || !ib_input_open(source, &in, err) || !new_meta(s, path, false, &meta, &sd, err))
+		return false;
+	struct ib_stream *stream = ib_stream_from_input(in);
+	ok = ib_wim_add_blob(s->wim, stream, hash, &size, err);
+	ib_stream_free(stream);
+	if (!ok)
+		return false;
+	if (old && !ib_node_is_dir(old)) { /* what was set on the old file stays */
+		meta.attributes = (ib_node_attributes(old) & ~(IB_ATTR_REPARSE | IB_ATTR_NORMAL)) | IB_ATTR_ARCHIVE;
+		meta.security = ib_node_security(s->image, old);
+	}
+	if (!ib_image_put(s->image, path, hash, &meta, NULL, err))
+		return false;
+	g_autofree char *hex = ib_hex(hash, sizeof hash);
+	say(s, "%s %s: %" PRIu64 " bytes, SHA-1 %s", old ? "replaced" : "put", path, size, hex);
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool put_tree(struct service *s, const char *source, const char *path, unsigned depth, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	struct stat st;
+	const char *name;
+
+	if (lstat(source, &st) < 0)
+		return ib_throw_errno(err, IB_ERR_INPUT, errno, "cannot look at '%s'", source);
+	/* A link given by name is meant; one inside a folder could lead anywhere. */
+	if (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && depth == 0 && !g_file_test(source, G_FILE_TEST_IS_DIR)))
+		return put_file(s, source, path, err);
+	if (!S_ISDIR(st.st_mode))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is neither a file nor a folder", source);
+	if (depth > PUT_DEPTH_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' lies more than %u folders deep", source, PUT_DEPTH_MAX);
+	g_autoptr(GDir) d = g_dir_open(source, 0, NULL);
+	if (!d)
+		return ib_throw(err, IB_ERR_INPUT, "cannot open folder '%s'", source);
+	while ((name = g_dir_read_name(d)))
+		g_ptr_array_add(names, g_strdup(name));
+	g_ptr_array_sort(names, by_text);
+	bool ok = make_dir(s, path, err);
+	for (guint i = 0; ok && i < names->len; i++) {
+		g_autofree char *from = g_build_filename(source, g_ptr_array_index(names, i), NULL);
+		g_autofree char *to = g_strconcat(path, *path ? "\\" : "", g_ptr_array_index(names, i), NULL);
+		ok = put_tree(s, from, to, depth + 1, err);
+	}
+	return ok;
+}
+
+/* "SRC=DST": DST with a separator at its end, or naming a folder, takes the file under its own name. */
+static bool put(struct service *s, const char *text, struct ib_error **err)
+{
+	const char *equals = strchr(text, '=');
+	if (!equals || equals == text)
+		return ib_throw(err, IB_ERR_USAGE, "'--put %s' is not SOURCE=PATH", text);
+	g_autofree char *source = g_strndup(text, (gsize)(equals - text));
+	g_autofree char *to = g_strdelimit(g_strdup(equals + 1), "/", '\\');
+	bool inside = g_str_has_suffix(to, "\\") || !*to;
+	size_t lead = strspn(to, "\\");
+
+	memmove(to, to + lead, strlen(to + lead) + 1);
+	for (size_t n = strlen(to); n > 0 && to[n - 1] == '\\'; n--)
+		to[n - 1] = '\0';
+	struct ib_node *there = ib_image_find(s->image, to);
+	bool is_folder = g_file_test(source, G_FILE_TEST_IS_DIR);
+	if (!is_folder && (inside || (there && ib_node_is_dir(there)))) {
+		g_autofree char *base = g_path_get_basename(source);
+		char *joined = g_strconcat(to, *to ? "\\" : "", base, NULL);
+		g_free(to);
+		to = joined;
+	}
+	return put_tree(s, source, to, 0, err) ? true : ib_while(err, "putting '%s' to '%s'", source, to);
+}
+
+/* ---- registry ---- */
+
+static const struct {
+	const char *path, *root;
+} hives[] = {
+	{ "Windows\\System32\\config\\SOFTWARE", "HKEY_LOCAL_MACHINE\\SOFTWARE" },
+	{ "Windows\\System32\\config\\SYSTEM", "HKEY_LOCAL_MACHINE\\SYSTEM" },
+	{ "Windows\\System32\\config\\COMPONENTS", "HKEY_LOCAL_MACHINE\\COMPONENTS" },
+	{ "Windows\\System32\\config\\DRIVERS", "HKEY_LOCAL_MACHINE\\DRIVERS" },
+	{ "Windows\\System32\\config\\SAM", "HKEY_LOCAL_MACHINE\\SAM" },
+	{ "Windows\\System32\\config\\SECURITY", "HKEY_LOCAL_MACHINE\\SECURITY" },
+	{ "Windows\\System32\\config\\DEFAULT", "HKEY_USERS\\.DEFAULT" },
+	{ "Users\\Default\\NTUSER.DAT", "HKEY_CURRENT_USER" },
+};
+
+static bool read_part(struct service *s, const char *hive, const char *suffix, GBytes **ret, struct ib_error **err)
+{
+	g_autofree char *path = g_strconcat(hive, suffix, NULL);
+	struct ib_node *node = ib_image_find(s->image, path);
+
+	*ret = NULL;
+	return !node || !ib_node_size(s->image, node) || ib_image_read(s->image, path, HIVE_MAX, ret, err);
+}
+
+static bool load_hive(struct service *s, const char *path, struct ib_hive **ret, struct ib_error **err)
+{
+	g_autoptr(GBytes) bytes = NULL, log1 = NULL, log2 = NULL;
+	struct ib_hive_options options = { .name = path };
+
+	if (!ib_image_read(s->image, path, HIVE_MAX, &bytes, err) || !read_part(s, path, ".LOG1", &log1, err) ||
+	    !read_part(s, path, ".LOG2", &log2, err))
+		return false;
+	options.log1 = log1;
+	options.log2 = log2;
+	return ib_hive_load(bytes, &options, ret, err);
+}
+
+static bool save_hive(struct service *s, struct ib_hive *hive, const char *path, struct ib_error **err)
+{
+	static const char *const logs[] = { ".LOG1", ".LOG2", ".LOG" };
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	g_autoptr(GBytes) bytes = NULL;
+	gsize len;
+
+	if (!ib_hive_save(hive, s->time, &bytes, err))
+		return false;
+	const void *data = g_bytes_get_data(bytes, &len);
+	if (!ib_wim_add_bytes(s->wim, data, len, hash, err) ||
+	    !ib_image_set_content(s->image, ib_image_find(s->image, path), hash, s->time, err))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) { /* they are about the old bytes */
+		g_autofree char *log = g_strconcat(path, logs[i], NULL);
+		struct ib_node *node = ib_image_find(s->image, log);
+		if (node && ib_node_hash(node) && !ib_image_set_content(s->image, node, NULL, s->time, err))
+			return false;
+	}
+	return true;
+}
+
+struct reg_file {
+	const char *name;
+	GBytes *text;
+	unsigned left; /* key lines no hive has taken yet */
+};
+
+static bool import_file(struct ib_hive *hive, const char *root, struct reg_file *f, unsigned *ret_other, struct ib_error **err)
+{
+	gsize len;
+	const char *text = g_bytes_get_data(f->text, &len);
+
+	return ib_hive_import(hive, root, text, len, f->name, ret_other, err);
+}
+
+/* How many key lines a file has: all belong to other hives than one that is nowhere. */
+static bool count_lines(struct reg_file *f, struct ib_error **err)
+{
+	struct ib_hive *none = ib_hive_new("none");
+	bool ok = import_file(none, "HKEY_LOCAL_MACHINE\\-", f, &f->left, err);
+
+	ib_hive_free(none);
+	return ok;
+}
+
+static bool import_into(struct service *s, size_t i, GArray *files, struct ib_error **err)
+{
+	struct ib_hive *hive = NULL;
+	bool ok = true;
+
+	if (!ib_image_find(s->image, hives[i].path))
+		return true;
+	if (!load_hive(s, hives[i].path, &hive, err))
+		return ib_while(err, "loading the hive '%s'", hives[i].path);
+	for (guint k = 0; ok && k < files->len; k++) {
+		struct reg_file *f = &g_array_index(files, struct reg_file, k);
+		unsigned total = 0, other;
+		struct reg_file probe = *f;
+		ok = count_lines(&probe, err) && import_file(hive, hives[i].root, f, &other, err);
+		total = probe.left;
+		if (ok && other < total) {
+			f->left -= MIN(f->left, total - other);
+			say(s, "imported %u keys of %s into %s", total - other, f->name, hives[i].path);
+		}
+	}
+	if (ok && ib_hive_changed(hive))
+		ok = save_hive(s, hive, hives[i].path, err);
+	ib_hive_free(hive);
+	return ok;
+}
+
+static bool check_all_taken(GArray *files, struct ib_error **err)
+{
+	for (guint i = 0; i < files->len; i++) {
+		const struct reg_file *f = &g_array_index(files, struct reg_file, i);
+		if (f->left == 0)
+			continue;
+		ib_throw(err, IB_ERR_INPUT, "%u keys of '%s' belong to hives the image does not have", f->left, f->name);
+		return ib_hint(err, "an image takes HKLM\\SOFTWARE, SYSTEM, COMPONENTS, DRIVERS, SAM, SECURITY, HKU\\.DEFAULT and "
+				    "HKCU (the default user), as far as it has their files");
+	}
+	return true;
+}
+
+static void reg_file_clear(void *p)
+{
+	g_bytes_unref(((struct reg_file *)p)->text);
+}
+
+static bool import_all(struct service *s, struct ib_error **err)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(struct reg_file));
+
+	g_array_set_clear_func(files, reg_file_clear);
+	for (char *const *name = s->o->regs; name && *name; name++) {
+		struct reg_file f = { .name = *name };
+		if (!ib_file_read(*name, REG_MAX, &f.text, err))
+			return false;
+		g_array_append_val(files, f);
+		if (!count_lines(&g_array_index(files, struct reg_file, files->len - 1), err))
+			return false;
+	}
+	for (size_t i = 0; files->len && i < G_N_ELEMENTS(hives); i++)
+		if (!import_into(s, i, files, err))
+			return false;
+	return check_all_taken(files, err);
+}
+
+/* ---- the result ---- */
+
+static void make_guid(struct service *s, uint8_t ret[16])
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *old = ib_uuid_text(ib_wim_info(s->wim)->guid);
+
+	g_string_append_printf(text, "%s %u %" PRIu64, old, s->index, s->time);
+	for (guint i = 0; i < s->changes->len; i++)
+		g_string_append_printf(text, "\n%s", (char *)g_ptr_array_index(s->changes, i));
+	ib_uuid5(service_space, text->str, ret);
+}
+
+static bool write_to(struct service *s, const char *temp, struct ib_error **err)
+{
+	const struct ib_wim_info *info = ib_wim_info(s->wim);
+	struct ib_wim_write_options o = { .size = sizeof o, .time = s->time, .integrity = info->has_integrity,
+					  .progress = s->o->progress };
+	ib_auto_fd fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	struct ib_output out = { .fd = fd, .name = s->o->out };
+
+	if (fd < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", temp);
+	if (info->compression == IB_WIM_LZMS) { /* an .esd becomes a .wim that can be edited again */
+		o.set_compression = true;
+		o.compression = IB_WIM_LZX;
+	}
+	make_guid(s, o.guid);
+	return ib_wim_cost(s->wim, &o, &s->cost, err) && ib_wim_write(s->wim, &out, &o, &s->size, err) &&
+	       ib_fd_sync(fd, temp, err);
+}
+
+static bool sync_dir(const char *path, struct ib_error **err)
+{
+	g_autofree char *dir = g_path_get_dirname(path);
+	ib_auto_fd fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot open folder '%s'", dir);
+	return ib_fd_sync(fd, dir, err);
+}
+
+static bool write_result(struct service *s, struct ib_error **err)
+{
+	g_autofree char *temp = g_strdup_printf("%s.%d.part", s->o->out, (int)getpid());
+
+	unlink(temp);
+	bool ok = write_to(s, temp, err);
+	if (ok && rename(temp, s->o->out) < 0)
+		ok = ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot rename '%s' to '%s'", temp, s->o->out);
+	if (!ok) {
+		unlink(temp);
+		return false;
+	}
+	return sync_dir(s->o->out, err);
+}
+
+static char *result_json(struct service *s)
+{
+	g_autoptr(JsonObject) o = json_object_new();
+
+	json_object_set_string_member(o, "image", s->o->image);
+	json_object_set_int_member(o, "index", s->index);
+	json_object_set_string_member(o, "output", s->o->out);
+	json_object_set_int_member(o, "bytes", (gint64)s->size);
+	json_object_set_int_member(o, "copied_bytes", (gint64)s->cost.copy_bytes);
+	json_object_set_int_member(o, "new_bytes", (gint64)s->cost.new_bytes);
+	json_object_set_int_member(o, "recompressed_bytes", (gint64)s->cost.recompress_bytes);
+	json_set_strings(o, "changes", s->changes);
+	json_set_strings(o, "not_done_offline", s->notes);
+	return json_text(o);
+}
+
+static bool run(struct service *s, struct ib_error **err)
+{
+	if (!open_image(s, err) || !service_store(s, err))
+		return false;
+	for (char *const *p = s->o->puts; p && *p; p++)
+		if (!put(s, *p, err))
+			return false;
+	if (!import_all(s, err))
+		return false;
+	if (s->changes->len == 0) {
+		ib_throw(err, IB_ERR_USAGE, "nothing was asked for that changes the image");
+		return ib_hint(err, "imgbuild service --help lists what can be");
+	}
+	return write_result(s, err);
+}
+
+bool ib_service_run(const struct ib_service_options *options, char **ret_json, struct ib_error **err)
+{
+	struct service s = { .o = options };
+
+	s.changes = g_ptr_array_new_with_free_func(g_free);
+	s.notes = g_ptr_array_new_with_free_func(g_free);
+	bool ok = run(&s, err);
+	if (ok)
+		*ret_json = result_json(&s);
+	else
+		ib_while(err, "servicing '%s'", options->image);
+	ib_store_free(s.store);
+	ib_anchors_free(s.anchors);
+	ib_wim_free(s.wim);
+	ib_input_unref(s.in);
+	g_ptr_array_unref(s.changes);
+	g_ptr_array_unref(s.notes);
+	return ok;
+}
