@@ -1,4 +1,4 @@
-#include "delta/internal.h"
+#include "delta/pe_internal.h"
 
 bool ib_delta_alloc(uint64_t size, uint8_t **ret, struct ib_error **err)
 {
@@ -21,14 +21,38 @@ static bool check_hash(const struct ib_delta_info *info, const char *whose, cons
 			want_text, have_text);
 }
 
+/* What the patch was made against: the source itself, or a copy of it with its program transformed. */
+static bool prepare(struct ib_delta_span source, const struct ib_delta_record *record, uint8_t **ret_copy,
+		    struct ib_delta_rift *moves, struct ib_error **err)
+{
+	size_t limit = ib_delta_rift_limit(source.size, record->info.target_size);
+	g_autofree uint8_t *copy = NULL;
+	struct ib_delta_program *to = g_new0(struct ib_delta_program, 1);
+
+	moves->max = 4 * limit; /* each entry of the three rifts may cut a piece in two */
+	bool ok = ib_delta_program_read(record->preprocess, limit, to, err) && ib_delta_alloc(source.size, &copy, err);
+	if (ok) {
+		memcpy(copy, source.data, source.size);
+		ok = ib_delta_transform(copy, source.size, to, record->info.flags, moves, err);
+	}
+	ib_delta_program_clear(to);
+	g_free(to);
+	*ret_copy = g_steal_pointer(&copy);
+	return ok;
+}
+
 bool ib_delta_decode(struct ib_delta_span source, const struct ib_delta_record *record, bool used_up, GBytes **ret,
 		     struct ib_error **err)
 {
 	ib_auto_rift moves = { 0 };
+	g_autofree uint8_t *copy = NULL;
 	g_autofree uint8_t *target = NULL;
 
-	if (record->preprocess.size > 0 || record->info.body != IB_DELTA_BODY_LZX)
-		return ib_throw(err, IB_ERR_INPUT, "the delta is made for a program, only raw ones are applied");
+	if (record->preprocess.size > 0) {
+		if (!prepare(source, record, &copy, &moves, err))
+			return false;
+		source.data = copy;
+	}
 	if (!ib_delta_alloc(record->info.target_size, &target, err))
 		return false;
 	struct ib_delta_lzx job = { .source = source, .patch = record->patch, .moves = &moves, .target = target,
