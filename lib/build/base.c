@@ -38,10 +38,13 @@ static bool check_digest(struct build *b, struct ib_error **err)
 {
 	static const enum ib_digest_algorithm sha256 = IB_DIGEST_SHA256;
 	const char *want = ib_ini_text(b->p, "base", "sha256");
+	/* Weighs nothing beside the build itself, but can be stopped. */
+	struct ib_progress *step = ib_progress_step(b->o->progress, "check the base", 0);
 	uint8_t have[1][IB_DIGEST_MAX];
 
-	if (!ib_digest_input(b->base, &sha256, 1, have, NULL, err))
+	if (!ib_digest_input(b->base, &sha256, 1, have, step, err))
 		return false;
+	ib_progress_done(step);
 	g_autofree char *hex = ib_hex(have[0], 32);
 	if (g_ascii_strcasecmp(hex, want) == 0)
 		return true;

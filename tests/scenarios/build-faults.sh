@@ -55,6 +55,14 @@ for moment in . $iso; do
 	grep -q 'cause: .*interrupted' build.log || { cat build.log; fail "it does not say that it was interrupted"; }
 	clean "SIGINT at $moment"
 done
+# while it plans: nothing was made yet, and nothing is
+"$imgbuild" build "$profile" --vars "$vars" --progress=none -o made/image > build.log 2>&1 < /dev/null &
+pid=$!
+until ls -l /proc/$pid/fd 2> /dev/null | grep -q lab-base.iso; do kill -0 $pid || fail "it ended too early: $(cat build.log)"; done
+kill -INT $pid
+ended 130
+grep -q "while planning" build.log || { cat build.log; fail "it was interrupted too late"; }
+clean 'SIGINT while planning'
 caught $iso
 kill -TERM $pid
 ended 130
