@@ -5,7 +5,7 @@
 struct reader {
 	const char *file;
 	unsigned line;
-	const char *section;
+	const char *section; /* in the copy that is being read */
 	GPtrArray *entries;
 	GHashTable *seen; /* "section\nname" -> entry */
 	struct entry *last; /* what a continuation line continues */
@@ -42,7 +42,7 @@ static bool read_section(struct reader *r, char *text, struct ib_error **err)
 	if (len < 3 || text[len - 1] != ']')
 		return line_throw(r, err, "a section is written [name]");
 	text[len - 1] = 0;
-	r->section = g_intern_string(g_strstrip(text + 1));
+	r->section = g_strstrip(text + 1);
 	r->last = NULL;
 	return *r->section ? true : line_throw(r, err, "a section needs a name");
 }
@@ -102,6 +102,8 @@ bool ini_read(const char *text, size_t len, const char *file, GPtrArray *entries
 
 	if (len > IB_INI_MAX)
 		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, a profile has at most %u", file, len, IB_INI_MAX);
+	if (len == 0) /* no bytes may come as no pointer */
+		return true;
 	if (memchr(text, 0, len))
 		return ib_throw(err, IB_ERR_INPUT, "'%s' holds a NUL byte, it is no text file", file);
 	if (!g_utf8_validate(text, (gssize)len, NULL))
