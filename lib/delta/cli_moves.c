@@ -142,7 +142,7 @@ bool ib_delta_cli_moves(struct ib_delta_job *j, struct ib_delta_rift *moves, str
 {
 	g_autofree struct ib_delta_cli_tables *to = NULL;
 
-	if (!j->cli || !j->to->cli.present || !j->to->cli_map.present)
+	if (!j->cli || !j->to->cli.present)
 		return true;
 	to = g_new(struct ib_delta_cli_tables, 1);
 	ib_delta_cli_measure(&j->to->cli, ib_delta_cli_plain(j), to);

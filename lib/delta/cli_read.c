@@ -144,7 +144,7 @@ void ib_delta_cli_close(struct ib_delta_job *j)
 
 bool ib_delta_cli_transform(struct ib_delta_job *j, struct ib_error **err)
 {
-	if (!j->cli || !j->to->cli_map.present)
+	if (!j->cli)
 		return true;
 	if (j->flags & (IB_DELTA_CLI_DISASM | IB_DELTA_CLI4_DISASM) && !ib_delta_cli_tokens(j, err))
 		return false;
