@@ -235,13 +235,14 @@ static bool is_list(const struct ib_ini_key *k)
 }
 
 /* "key =" takes back what a parent said: the key counts as absent. */
-static bool unset(struct ib_ini *ini, const struct entry *e, struct ib_error **err)
+static bool unset(struct ib_ini *ini, struct entry *e, struct ib_error **err)
 {
 	g_autofree char *id = entry_id(e->section, e->name);
 
 	if (e->key->required)
 		return entry_throw(e, err, "'%s' is required and must not be empty", e->name);
 	g_hash_table_remove(ini->index, id);
+	e->key = NULL; /* not listed either */
 	return true;
 }
 
