@@ -175,7 +175,9 @@ bool base_plan(struct build *b, struct ib_error **err)
 	if (!check_digest(b, err) || !ib_media_open(b->base, &b->media, err) ||
 	    !find_wim(b, &b->install, true, err) || !find_wim(b, &b->boot, false, err))
 		return ib_while(err, "opening the base image '%s'", path);
-	plan_add(b, "base", 0, "base '%s', %" PRIu64 " bytes, its SHA-256 is the profile's", path,
+	/* The plan is delivered: it names files, not where they lie on this machine. */
+	g_autofree char *name = g_path_get_basename(path);
+	plan_add(b, "base", 0, "base '%s', %" PRIu64 " bytes, its SHA-256 is the profile's", name,
 		 ib_input_size(b->base));
 	return plan_install(b, err) && plan_boot(b, err);
 }

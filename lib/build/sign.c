@@ -48,7 +48,8 @@ bool sign_plan(struct build *b, struct ib_error **err)
 	if (!open_key(b->p, b->o, &k, err))
 		return ib_while(err, "opening the signing key");
 	ib_signing_key_free(k);
-	plan_add(b, "sign", 0, "sign the list of digests with '%s'", certificate);
+	g_autofree char *name = g_path_get_basename(certificate);
+	plan_add(b, "sign", 0, "sign the list of digests with '%s'", name);
 	return true;
 }
 

@@ -23,9 +23,10 @@ cp -r "$media" elsewhere && sed -i "s,$media,$work/elsewhere,g" elsewhere/vars.i
 	expect 0 'not published' "$imgbuild" build "$profile" --vars elsewhere/vars.ini --progress=none -o made/two
 )
 rm -r elsewhere
-for part in $label.iso metadata papers evidence/verify.json; do
+for part in $label.iso metadata papers evidence; do
 	diff -r made/one/$part made/two/$part || fail "two builds differ: $part"
 done
+! grep -rlF -e "$media" -e "$work" -e "$IB_SRC" made/one --exclude-dir=records || fail "the folder tells where it was made"
 # what an earlier build left there goes: its files, and records about other bytes
 mkdir -p made/two/records && echo old > made/two/records/approval-security.json && echo old > made/two/old.txt
 expect 0 'not published' build -o made/two --set base-sha256="$(sha256 "$media/lab-base.iso")" -j 1
