@@ -93,7 +93,11 @@ shown 7 "not approved yet by: security" "$imgbuild" publish made/x
 approve security approve technical
 shown 4 "the signer, 'CN=technical,O=imgbuild lab', is not known: no trust anchor is above it" "$imgbuild" publish made/x
 approve security approve security
-expect 0 "published" "$imgbuild" publish made/x
+expect 0 '"published"' "$imgbuild" publish made/x --format=json
+expect 0 '"good"' "$imgbuild" profile check p.ini --vars "$vars" --format=json
+expect 2 "has no JSON form" "$imgbuild" profile keys --format=json
+expect 2 "has no JSON form" "$imgbuild" manual man --format=json
+expect 0 '"name" : "f!a.dll"' "$imgbuild" keyform --form value --name a.dll --format=json
 expect 0 "good" "$imgbuild" check-delivery "file://$work/there" --trust "$keys/lab-root.pem" --format=json
 cp said.out check.json
 echo >> made/x/papers/delivery-note.en.html

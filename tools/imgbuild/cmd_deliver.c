@@ -105,7 +105,8 @@ int cmd_approve(struct context *c, struct ib_error **err)
 	};
 	if (!ib_approval_record(args_word(c->args, 0), &a, &path, err))
 		return -1;
-	printf("recorded %s\n", path);
+	g_autofree char *text = g_strconcat("recorded ", path, NULL);
+	render_result(c->json, "recorded", path, text);
 	return 0;
 }
 
@@ -127,6 +128,7 @@ int cmd_publish(struct context *c, struct ib_error **err)
 	if (!ib_build_publish(args_word(c->args, 0), &o, &url, err))
 		return -1;
 	ib_progress_done(c->progress);
-	printf("published %s to %s\n", args_word(c->args, 0), url);
+	g_autofree char *text = g_strdup_printf("published %s to %s", args_word(c->args, 0), url);
+	render_result(c->json, "published", url, text);
 	return 0;
 }

@@ -1,6 +1,5 @@
 #include "imgbuild.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "package/package.h"
@@ -77,6 +76,6 @@ int cmd_keyform(struct context *c, struct ib_error **err)
 		ib_throw(err, IB_ERR_USAGE, "--form takes long, short, family, package or value, not '%s'", form);
 		return -1;
 	}
-	printf("%s\n", text);
+	render_result(c->json, "name", text, text);
 	return 0;
 }

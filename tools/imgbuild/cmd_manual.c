@@ -8,6 +8,10 @@ int cmd_manual(struct context *c, struct ib_error **err)
 {
 	const char *what = args_word(c->args, 0);
 
+	if (c->json) {
+		ib_throw(err, IB_ERR_USAGE, "'manual' prints text; it has no JSON form");
+		return -1;
+	}
 	if (strcmp(what, "man") == 0)
 		help_man();
 	else if (strcmp(what, "completion") == 0)

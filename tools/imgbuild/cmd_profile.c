@@ -66,6 +66,13 @@ static void print_keys(void)
 	}
 }
 
+static void print_good(const struct context *c, const char *path)
+{
+	g_autofree char *text = g_strconcat(path, ": good", NULL);
+
+	render_result(c->json, "good", path, text);
+}
+
 int cmd_profile(struct context *c, struct ib_error **err)
 {
 	const char *verb = args_word(c->args, 0), *path = args_word(c->args, 1);
@@ -73,6 +80,10 @@ int cmd_profile(struct context *c, struct ib_error **err)
 	struct ib_ini_options o = { .sets = sets, .vars_file = args_value(c->args, "vars") };
 	struct ib_ini *ini = NULL;
 
+	if (strcmp(verb, "keys") == 0 && c->json) {
+		ib_throw(err, IB_ERR_USAGE, "'profile keys' is a page of text; it has no JSON form");
+		return -1;
+	}
 	if (strcmp(verb, "keys") == 0) {
 		print_keys();
 		return 0;
@@ -88,7 +99,7 @@ int cmd_profile(struct context *c, struct ib_error **err)
 	if (!ib_ini_load(path, ib_profile_keys, &o, &ini, err))
 		return -1;
 	if (strcmp(verb, "check") == 0)
-		printf("%s: good\n", path);
+		print_good(c, path);
 	else if (c->json)
 		show_json(ini);
 	else

@@ -77,6 +77,8 @@ void render_end(void);
 bool render_log(const char *level, const char *format, struct ib_error **err);
 /** Print a JSON text as it is, or as indented lines for people. */
 void render_document(const char *json, bool as_json);
+/** Print the one result of a command: a line of text, or the document {"name": "value"}. */
+void render_result(bool as_json, const char *name, const char *value, const char *text);
 
 /* secret.c */
 /** ib_secret_fn: env:NAME and file:PATH (mode 0600). */
@@ -88,6 +90,9 @@ int cmd_plan(struct context *c, struct ib_error **err);
 int cmd_profile(struct context *c, struct ib_error **err);
 int cmd_inspect(struct context *c, struct ib_error **err);
 int cmd_service(struct context *c, struct ib_error **err);
+int cmd_mount(struct context *c, struct ib_error **err);
+int cmd_unmount(struct context *c, struct ib_error **err);
+int cmd_hive(struct context *c, struct ib_error **err);
 int cmd_verify(struct context *c, struct ib_error **err);
 int cmd_keyform(struct context *c, struct ib_error **err);
 int cmd_approve(struct context *c, struct ib_error **err);
@@ -95,7 +100,9 @@ int cmd_publish(struct context *c, struct ib_error **err);
 int cmd_check_delivery(struct context *c, struct ib_error **err);
 int cmd_manual(struct context *c, struct ib_error **err);
 
-extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], verify_options[],
+extern const struct option hive_options[];
+extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], mount_options[],
+	verify_options[],
 	keyform_options[], approve_options[], publish_options[], check_delivery_options[], manual_options[];
 
 #endif

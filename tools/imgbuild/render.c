@@ -181,3 +181,15 @@ void render_document(const char *json, bool as_json)
 	else
 		print_object(json_node_get_object(json_parser_get_root(parser)), 0);
 }
+
+void render_result(bool as_json, const char *name, const char *value, const char *text)
+{
+	g_autoptr(JsonObject) o = json_object_new();
+	JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+	json_object_set_string_member(o, name, value);
+	json_node_set_object(node, o);
+	g_autofree char *json = json_to_string(node, TRUE);
+	json_node_free(node);
+	printf("%s\n", as_json ? json : text);
+}
