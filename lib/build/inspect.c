@@ -362,7 +362,8 @@ static bool wim_json(struct request *q, struct ib_input *in, JsonObject *o, stru
 	JsonArray *images = json_array_new();
 	struct ib_wim *wim = NULL;
 
-	if (!ib_wim_open(in, NULL, &wim, err)) {
+	/* the parts of a split WIM are found by its path */
+	if (!(in == q->in ? ib_wim_open_file(q->path, NULL, &wim, err) : ib_wim_open(in, NULL, &wim, err))) {
 		json_array_unref(images);
 		return false;
 	}

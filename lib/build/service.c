@@ -26,7 +26,7 @@ static const uint8_t service_space[16] = { 0x5d, 0x0b, 0x63, 0x2e, 0x2f, 0x0c, 0
 
 struct service {
 	const struct ib_service_options *o;
-	struct ib_input *in;
+	struct ib_input *in;   /* the WIM inside a disc; NULL: the image is a file */
 	struct ib_wim *wim;
 	struct ib_image *image;
 	struct ib_store *store;
@@ -67,10 +67,8 @@ static bool open_source(struct service *s, struct ib_error **err)
 
 	if (!ib_input_open(s->o->image, &file, err))
 		return false;
-	if (!is_disc(file)) {
-		s->in = g_steal_pointer(&file);
-		return true;
-	}
+	if (!is_disc(file))
+		return true; /* opened by its path: it may be split */
 	if (!ib_media_open(file, &media, err))
 		return false;
 	const struct ib_media_entry *e = ib_media_find(media, "sources/install.wim");
@@ -105,7 +103,8 @@ static bool open_image(struct service *s, struct ib_error **err)
 {
 	g_autofree char *dir = g_path_get_dirname(s->o->out);
 
-	if (!check_output(s, err) || !open_source(s, err) || !ib_wim_open(s->in, dir, &s->wim, err))
+	if (!check_output(s, err) || !open_source(s, err) ||
+	    !(s->in ? ib_wim_open(s->in, dir, &s->wim, err) : ib_wim_open_file(s->o->image, dir, &s->wim, err)))
 		return false;
 	unsigned count = ib_wim_info(s->wim)->image_count;
 	if (s->o->index == 0 && count > 1) {

@@ -92,12 +92,12 @@ struct blob_stream {
 static bool stored_read(struct blob_stream *s, uint64_t at, void *buf, size_t len, struct ib_error **err)
 {
 	return s->blob->where == BLOB_SPOOL ? ib_wim_spool_read(s->blob->spool, at, buf, len, err)
-					    : ib_input_read(s->wim->in, at, buf, len, err);
+					    : ib_input_read(s->blob->in, at, buf, len, err);
 }
 
 static const char *source_name(const struct blob_stream *s)
 {
-	return s->blob->where == BLOB_SPOOL ? "spool" : ib_input_name(s->wim->in);
+	return s->blob->where == BLOB_SPOOL ? "spool" : ib_input_name(s->blob->in);
 }
 
 /* Chunk offsets of a resource in the file, from its table. base: where the first chunk lies. */

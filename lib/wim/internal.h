@@ -44,6 +44,8 @@
 #define WIM_METADATA_RATIO 512u
 /* Images in a file; multi-edition media have about a dozen. */
 #define WIM_IMAGES_MAX 1000u
+/* Parts of a split WIM: a hundred DVDs. */
+#define WIM_PARTS_MAX 256u
 /* Directories in directories; Windows itself stays below 40. */
 #define WIM_DEPTH_MAX 512u
 /* Chunk of LZMS: what Microsoft's own software takes at most. */
@@ -58,6 +60,7 @@ struct reshdr {
 
 /* Many blobs compressed as one. The last chunk read is kept: neighbours are read in order. */
 struct solid {
+	struct ib_input *file; /* the part it lies in; borrowed */
 	uint64_t *offsets; /* of the chunks in the file, count + 1; read on first use */
 	uint64_t at, stored, size;
 	size_t chunk, count;
@@ -77,6 +80,8 @@ struct blob {
 	uint64_t size;      /* plain bytes */
 	uint64_t at;        /* file: of the resource; solid: in its plain bytes; spool: of the first chunk */
 	uint64_t stored;    /* file: with chunk table; spool: chunks only */
+	struct ib_input *in; /* file: the part it lies in; borrowed */
+	uint16_t part;      /* its number; spool: 0 */
 	struct solid *solid;
 	GArray *sizes;      /* spool: stored bytes of each chunk (uint32_t); NULL when all are plain */
 	struct spool *spool;
@@ -91,7 +96,9 @@ struct spool;
 typedef bool (*spool_done)(void *data, struct blob *blob, struct ib_error **err);
 
 struct ib_wim {
-	struct ib_input *in; /* NULL: a new WIM */
+	struct ib_input *in; /* NULL: a new WIM; of a split one the first part, while opening the one being read */
+	GPtrArray *parts;    /* struct ib_input, all of them */
+	uint16_t part;       /* while opening: number of the part being read */
 	char *spool_dir;
 	struct ib_wim_info info;
 	uint32_t flags;      /* of the header */
@@ -189,6 +196,8 @@ bool ib_wim_blob_bytes(struct ib_wim *wim, const struct blob *blob, uint64_t lim
 struct reshdr ib_wim_get_reshdr(const uint8_t *p);
 void ib_wim_put_reshdr(uint8_t *p, const struct reshdr *r);
 bool ib_wim_read_table(struct ib_wim *wim, GBytes *table, struct ib_error **err);
+/* After the tables of all parts. */
+bool ib_wim_check_table(struct ib_wim *wim, struct ib_error **err);
 bool ib_wim_check_range(struct ib_wim *wim, const struct reshdr *r, const char *what, struct ib_error **err);
 
 /* ---- solid.c ---- */

@@ -13,6 +13,7 @@ static struct ib_wim *wim_new(const char *spool_dir)
 	wim->order = g_ptr_array_new_with_free_func(ib_wim_blob_free);
 	wim->solids = g_ptr_array_new_with_free_func(ib_wim_solid_free);
 	wim->images = g_ptr_array_new();
+	wim->parts = g_ptr_array_new_with_free_func((GDestroyNotify)ib_input_unref);
 	g_mutex_init(&wim->solid_lock);
 	return wim;
 }
@@ -47,7 +48,7 @@ void ib_wim_free(struct ib_wim *wim)
 	g_ptr_array_unref(wim->solids);
 	g_mutex_clear(&wim->solid_lock);
 	ib_xml_free(wim->xml);
-	ib_input_unref(wim->in);
+	g_ptr_array_unref(wim->parts);
 	g_free(wim->spool_dir);
 	g_free(wim);
 }
@@ -70,10 +71,6 @@ static bool check_magic(struct ib_wim *wim, const uint8_t *h, struct ib_error **
 	uint32_t version = ib_le32(h + 12);
 	if (version != WIM_VERSION && version != WIM_VERSION_SOLID)
 		return throw_header(wim, "its format version is unknown", err);
-	if (ib_le16(h + 40) != 1 || ib_le16(h + 42) != 1 || ib_le32(h + 16) & WIM_FLAG_SPANNED) {
-		throw_header(wim, "it is one part of a split WIM", err);
-		return ib_hint(err, "join the parts with wimjoin first");
-	}
 	if (ib_le32(h + 16) & WIM_FLAG_IN_PROGRESS)
 		return throw_header(wim, "it is incomplete: whoever wrote it did not finish", err);
 	return true;
@@ -141,24 +138,84 @@ static bool read_resource(struct ib_wim *wim, const uint8_t *p, const char *what
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is damaged: %s is stored plain, but with two sizes",
 				ib_input_name(wim->in), what);
 	struct blob b = { .unhashed = true, .where = BLOB_FILE, .flags = r.flags, .size = r.size, .at = r.offset,
-			  .stored = r.stored };
+			  .stored = r.stored, .in = wim->in };
 	if (!ib_wim_blob_bytes(wim, &b, limit, ret, err))
 		return ib_while(err, "reading %s", what);
 	return true;
 }
 
-static bool open_wim(struct ib_wim *wim, struct ib_error **err)
-{
-	uint8_t h[WIM_HEADER_SIZE];
-	g_autoptr(GBytes) table = NULL, xml = NULL;
+/* ---- parts ---- */
 
-	if (!read_header(wim, h, err) ||
-	    !read_resource(wim, h + 48, "the blob table", WIM_TABLE_MAX, &table, err) ||
+/* Part number and number of parts, as they must be for the inputs at hand. */
+static bool check_part(struct ib_wim *wim, const uint8_t *h, guint count, struct ib_error **err)
+{
+	uint16_t part = ib_le16(h + 40), parts = ib_le16(h + 42);
+
+	if (parts == 0 || part == 0 || part > parts)
+		return throw_header(wim, "its part number is above its number of parts", err);
+	if (parts == count && part == wim->part)
+		return true;
+	if (parts == count)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is part %u of a split WIM, part %u was expected", ib_input_name(wim->in),
+				part, wim->part);
+	ib_throw(err, IB_ERR_INPUT, "'%s' is part %u of a split WIM of %u, %u were given", ib_input_name(wim->in), part, parts,
+		 count);
+	return ib_hint(err, "put all parts into one folder, named name.swm, name2.swm, name3.swm and so on");
+}
+
+/* The blob table of a part; it lists what lies in that part. */
+static bool read_table(struct ib_wim *wim, const uint8_t *h, struct ib_error **err)
+{
+	g_autoptr(GBytes) table = NULL;
+
+	return read_resource(wim, h + 48, "the blob table", WIM_TABLE_MAX, &table, err) && ib_wim_read_table(wim, table, err);
+}
+
+static bool read_first(struct ib_wim *wim, uint8_t *h, struct ib_error **err)
+{
+	g_autoptr(GBytes) xml = NULL;
+
+	wim->in = g_ptr_array_index(wim->parts, 0);
+	wim->part = 1;
+	if (!read_header(wim, h, err) || !check_part(wim, h, wim->parts->len, err) ||
 	    !read_resource(wim, h + 72, "the XML data", IB_XML_MAX, &xml, err))
 		return false;
 	for (uint32_t i = 0; i < wim->info.image_count; i++)
 		image_new(wim);
-	if (!ib_wim_read_table(wim, table, err) || !ib_wim_xml_read(wim, xml, err))
+	return read_table(wim, h, err) && ib_wim_xml_read(wim, xml, err);
+}
+
+/* The images lie in the first part: of the others only the blob table counts. */
+static bool read_other(struct ib_wim *wim, guint i, const uint8_t *first, struct ib_error **err)
+{
+	uint8_t h[WIM_HEADER_SIZE];
+
+	wim->in = g_ptr_array_index(wim->parts, i);
+	wim->part = (uint16_t)(i + 1);
+	if (ib_input_size(wim->in) < WIM_HEADER_SIZE)
+		return throw_header(wim, "it is smaller than a header", err);
+	if (!ib_input_read(wim->in, 0, h, sizeof h, err) || !check_magic(wim, h, err) ||
+	    !check_part(wim, h, wim->parts->len, err))
+		return false;
+	if (memcmp(h + 24, first + 24, 16) != 0)
+		return throw_header(wim, "it belongs to another split WIM: the GUID differs", err);
+	if (ib_le32(h + 20) != ib_le32(first + 20) ||
+	    (ib_le32(h + 16) ^ ib_le32(first + 16)) &
+		    (WIM_FLAG_COMPRESSED | WIM_FLAG_XPRESS | WIM_FLAG_LZX | WIM_FLAG_LZMS))
+		return throw_header(wim, "its compression is not that of the first part", err);
+	wim->info.stored_bytes += ib_input_size(wim->in);
+	return read_table(wim, h, err);
+}
+
+static bool open_wim(struct ib_wim *wim, struct ib_error **err)
+{
+	uint8_t h[WIM_HEADER_SIZE];
+
+	bool ok = read_first(wim, h, err);
+	for (guint i = 1; ok && i < wim->parts->len; i++)
+		ok = read_other(wim, i, h, err);
+	wim->in = g_ptr_array_index(wim->parts, 0);
+	if (!ok || !ib_wim_check_table(wim, err))
 		return false;
 	wim->info.blob_count = wim->order->len;
 	for (guint i = 0; i < wim->order->len; i++)
@@ -166,17 +223,59 @@ static bool open_wim(struct ib_wim *wim, struct ib_error **err)
 	return true;
 }
 
-bool ib_wim_open(struct ib_input *in, const char *spool_dir, struct ib_wim **ret, struct ib_error **err)
+bool ib_wim_open_parts(struct ib_input *const *parts, size_t count, const char *spool_dir, struct ib_wim **ret,
+		       struct ib_error **err)
 {
+	if (count == 0 || count > WIM_PARTS_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "a WIM has 1 to %u parts, not %zu", WIM_PARTS_MAX, count);
 	struct ib_wim *wim = wim_new(spool_dir);
-
-	wim->in = ib_input_ref(in);
+	for (size_t i = 0; i < count; i++)
+		g_ptr_array_add(wim->parts, ib_input_ref(parts[i]));
 	if (!open_wim(wim, err)) {
 		ib_wim_free(wim);
-		return ib_while(err, "opening image file '%s'", ib_input_name(in));
+		return ib_while(err, "opening image file '%s'", ib_input_name(parts[0]));
 	}
 	*ret = wim;
 	return true;
+}
+
+bool ib_wim_open(struct ib_input *in, const char *spool_dir, struct ib_wim **ret, struct ib_error **err)
+{
+	return ib_wim_open_parts(&in, 1, spool_dir, ret, err);
+}
+
+/* "x.swm" and 2: "x2.swm"; owned by the caller */
+static char *part_name(const char *path, unsigned n)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+	size_t stem = dot ? (size_t)(dot - path) : strlen(path);
+
+	return g_strdup_printf("%.*s%u%s", (int)stem, path, n, dot ? dot : "");
+}
+
+bool ib_wim_open_file(const char *path, const char *spool_dir, struct ib_wim **ret, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)ib_input_unref);
+	uint8_t h[WIM_HEADER_SIZE];
+	struct ib_input *in;
+	unsigned count = 1;
+
+	if (!ib_input_open(path, &in, err))
+		return false;
+	g_ptr_array_add(parts, in);
+	if (ib_input_size(in) >= sizeof h) {
+		if (!ib_input_read(in, 0, h, sizeof h, err))
+			return false;
+		if (memcmp(h, "MSWIM\0\0\0", 8) == 0 && ib_le16(h + 40) == 1)
+			count = ib_le16(h + 42);
+	}
+	for (unsigned n = 2; n <= MIN(count, WIM_PARTS_MAX); n++) {
+		g_autofree char *name = part_name(path, n);
+		if (!ib_input_open(name, &in, err))
+			return ib_while(err, "opening part %u of %u of the split WIM '%s'", n, count, path);
+		g_ptr_array_add(parts, in);
+	}
+	return ib_wim_open_parts((struct ib_input *const *)parts->pdata, parts->len, spool_dir, ret, err);
 }
 
 struct ib_wim *ib_wim_new(enum ib_wim_compression compression, uint32_t chunk_size, const char *spool_dir)

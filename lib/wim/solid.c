@@ -5,10 +5,10 @@
 
 #define SOLID_HEADER 16u
 
-static bool throw_solid(struct ib_wim *wim, uint64_t at, const char *what, struct ib_error **err)
+static bool throw_solid(struct ib_input *in, uint64_t at, const char *what, struct ib_error **err)
 {
 	return ib_throw(err, IB_ERR_INPUT, "'%s' is damaged: solid resource at byte %" PRIu64 ": %s",
-			ib_input_name(wim->in), at, what);
+			ib_input_name(in), at, what);
 }
 
 bool ib_wim_solid_new(struct ib_wim *wim, const struct reshdr *r, struct solid **ret, struct ib_error **err)
@@ -19,19 +19,20 @@ bool ib_wim_solid_new(struct ib_wim *wim, const struct reshdr *r, struct solid *
 	if (!ib_wim_check_range(wim, r, "a solid resource", err))
 		return false;
 	if (r->stored < SOLID_HEADER)
-		return throw_solid(wim, r->offset, "too small for its header", err);
+		return throw_solid(wim->in, r->offset, "too small for its header", err);
 	if (!ib_input_read(wim->in, r->offset, head, sizeof head, err))
 		return false;
 	uint64_t size = ib_le64(head);
 	uint32_t chunk = ib_le32(head + 8), type = ib_le32(head + 12);
 	if (type >= G_N_ELEMENTS(types))
-		return throw_solid(wim, r->offset, "unknown compression", err);
+		return throw_solid(wim->in, r->offset, "unknown compression", err);
 	if (!ib_wim_check_chunk(types[type], chunk, ib_input_name(wim->in), err))
 		return false;
 	uint64_t count = size / chunk + (size % chunk != 0);
 	if (count == 0 || count > (r->stored - SOLID_HEADER) / 4)
-		return throw_solid(wim, r->offset, "its chunk table does not fit", err);
+		return throw_solid(wim->in, r->offset, "its chunk table does not fit", err);
 	struct solid *s = g_new0(struct solid, 1);
+	s->file = wim->in;
 	s->at = r->offset;
 	s->stored = r->stored;
 	s->size = size;
@@ -64,35 +65,35 @@ static size_t plain_size(const struct solid *s, size_t i)
 }
 
 /* The table of chunk sizes, turned into places in the file. */
-static bool read_sizes(struct ib_wim *wim, struct solid *s, struct ib_error **err)
+static bool read_sizes(struct solid *s, struct ib_error **err)
 {
 	g_autofree uint8_t *raw = g_try_malloc(s->count * 4);
 	g_autofree uint64_t *offsets = g_try_new0(uint64_t, s->count + 1);
 
 	if (!raw || !offsets)
 		return ib_throw_memory(err);
-	if (!ib_input_read(wim->in, s->at + SOLID_HEADER, raw, s->count * 4, err))
+	if (!ib_input_read(s->file, s->at + SOLID_HEADER, raw, s->count * 4, err))
 		return false;
 	offsets[0] = s->at + SOLID_HEADER + s->count * 4;
 	for (size_t i = 0; i < s->count; i++) {
 		uint32_t stored = ib_le32(raw + i * 4);
 		if (stored == 0 || stored > plain_size(s, i))
-			return throw_solid(wim, s->at, "a chunk has an impossible size", err);
+			return throw_solid(s->file, s->at, "a chunk has an impossible size", err);
 		offsets[i + 1] = offsets[i] + stored;
 	}
 	if (offsets[s->count] > s->at + s->stored)
-		return throw_solid(wim, s->at, "its chunks do not fit", err);
+		return throw_solid(s->file, s->at, "its chunks do not fit", err);
 	s->offsets = g_steal_pointer(&offsets);
 	return true;
 }
 
-static bool prepare(struct ib_wim *wim, struct solid *s, struct ib_error **err)
+static bool prepare(struct solid *s, struct ib_error **err)
 {
 	enum ib_codec codec;
 
 	if (s->plain)
 		return true;
-	if (!s->offsets && !read_sizes(wim, s, err))
+	if (!s->offsets && !read_sizes(s, err))
 		return false;
 	if (!s->decompressor && ib_wim_codec_of(s->compression, &codec) &&
 	    !ib_decompressor_new(codec, s->chunk, &s->decompressor, err))
@@ -103,7 +104,7 @@ static bool prepare(struct ib_wim *wim, struct solid *s, struct ib_error **err)
 	return s->plain ? true : ib_throw_memory(err);
 }
 
-static bool load(struct ib_wim *wim, struct solid *s, size_t i, struct ib_error **err)
+static bool load(struct solid *s, size_t i, struct ib_error **err)
 {
 	size_t plain = plain_size(s, i), stored = (size_t)(s->offsets[i + 1] - s->offsets[i]);
 	bool raw = stored == plain;
@@ -111,12 +112,12 @@ static bool load(struct ib_wim *wim, struct solid *s, size_t i, struct ib_error 
 	if (s->current == i)
 		return true;
 	s->current = s->count;
-	if (!ib_input_read(wim->in, s->offsets[i], raw ? s->plain : s->in, stored, err))
+	if (!ib_input_read(s->file, s->offsets[i], raw ? s->plain : s->in, stored, err))
 		return false;
 	if (!raw && (!s->decompressor || !ib_decompress(s->decompressor, s->in, stored, s->plain, plain)))
 		return ib_throw(err, IB_ERR_VERIFY,
 				"'%s' is damaged: chunk %zu of the solid resource at byte %" PRIu64
-				" cannot be decompressed", ib_input_name(wim->in), i, s->at);
+				" cannot be decompressed", ib_input_name(s->file), i, s->at);
 	s->current = i;
 	return true;
 }
@@ -127,11 +128,11 @@ static bool read_locked(struct ib_wim *wim, struct solid *s, uint64_t at, uint8_
 	if (wim->open_solid && wim->open_solid != s)
 		release(wim->open_solid);
 	wim->open_solid = s;
-	if (!prepare(wim, s, err))
+	if (!prepare(s, err))
 		return false;
 	while (len > 0) {
 		size_t i = (size_t)(at / s->chunk), skip = (size_t)(at % s->chunk);
-		if (!load(wim, s, i, err))
+		if (!load(s, i, err))
 			return false;
 		size_t n = MIN(len, plain_size(s, i) - skip);
 		memcpy(buf, s->plain + skip, n);

@@ -38,12 +38,14 @@ static bool throw_entry(struct ib_wim *wim, size_t i, const char *what, struct i
 	return ib_throw(err, IB_ERR_INPUT, "'%s' is damaged: blob table entry %zu: %s", ib_input_name(wim->in), i, what);
 }
 
-static struct blob *blob_at(const struct reshdr *r, const uint8_t *hash)
+static struct blob *blob_at(struct ib_wim *wim, const struct reshdr *r, const uint8_t *hash)
 {
 	struct blob *b = g_new0(struct blob, 1);
 
 	memcpy(b->hash, hash, IB_WIM_HASH_SIZE);
 	b->where = BLOB_FILE;
+	b->in = wim->in;
+	b->part = wim->part;
 	b->flags = r->flags;
 	b->at = r->offset;
 	b->stored = r->stored;
@@ -85,7 +87,7 @@ static bool add_solid_blob(struct ib_wim *wim, size_t i, guint first, const stru
 	for (guint n = first; n < wim->solids->len; n++) {
 		struct solid *s = g_ptr_array_index(wim->solids, n);
 		if (at < s->size && r->stored <= s->size - at) {
-			struct blob *b = blob_at(r, hash);
+			struct blob *b = blob_at(wim, r, hash);
 			b->where = BLOB_SOLID;
 			b->solid = s;
 			b->at = at;
@@ -133,13 +135,13 @@ static bool read_entry(struct ib_wim *wim, const uint8_t *p, size_t i, struct ib
 
 	if (r.flags & RES_FREE || (r.stored == 0 && r.size == 0))
 		return true;
-	if (r.flags & RES_SPANNED || ib_le16(p + 24) != 1)
+	if (r.flags & RES_SPANNED || ib_le16(p + 24) != wim->part)
 		return throw_entry(wim, i, "it lies in another part of a split WIM", err);
 	if (!ib_wim_check_range(wim, &r, "a resource of the blob table", err))
 		return false;
 	if (!(r.flags & RES_COMPRESSED) && r.stored != r.size)
 		return throw_entry(wim, i, "stored plain, but with two sizes", err);
-	struct blob *b = blob_at(&r, p + 30);
+	struct blob *b = blob_at(wim, &r, p + 30);
 	if (r.flags & RES_METADATA)
 		return add_metadata(wim, i, b, err);
 	keep(wim, b);
@@ -150,6 +152,8 @@ static gint by_place(gconstpointer a, gconstpointer b)
 {
 	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
 
+	if (x->part != y->part)
+		return x->part < y->part ? -1 : 1;
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
@@ -168,10 +172,10 @@ static bool check_overlaps(struct ib_wim *wim, struct ib_error **err)
 	g_ptr_array_sort(all, by_place);
 	for (guint i = 1; i < all->len; i++) {
 		const struct blob *x = g_ptr_array_index(all, i - 1), *y = g_ptr_array_index(all, i);
-		if (y->at < x->at + x->stored)
+		if (y->part == x->part && y->at < x->at + x->stored)
 			return ib_throw(err, IB_ERR_INPUT,
 					"'%s' is damaged: resources at bytes %" PRIu64 " and %" PRIu64 " overlap",
-					ib_input_name(wim->in), x->at, y->at);
+					ib_input_name(x->in), x->at, y->at);
 	}
 	return true;
 }
@@ -192,6 +196,11 @@ bool ib_wim_read_table(struct ib_wim *wim, GBytes *table, struct ib_error **err)
 			return false;
 		}
 	}
+	return true;
+}
+
+bool ib_wim_check_table(struct ib_wim *wim, struct ib_error **err)
+{
 	for (guint i = 0; i < wim->images->len; i++) {
 		if (!((struct ib_image *)g_ptr_array_index(wim->images, i))->metadata)
 			return ib_throw(err, IB_ERR_INPUT, "'%s' is damaged: %u images, but only %u metadata resources",

@@ -110,6 +110,8 @@ static gint by_place(gconstpointer a, gconstpointer b)
 
 	if (x->where != y->where)
 		return x->where < y->where ? -1 : 1;
+	if (x->part != y->part)
+		return x->part < y->part ? -1 : 1;
 	if (x->solid != y->solid)
 		return x->solid->at < y->solid->at ? -1 : 1;
 	return x->at < y->at ? -1 : x->at > y->at;

@@ -60,10 +60,22 @@ struct ib_wim_info {
  * Open a WIM.
  * @param in         takes a reference
  * @param spool_dir  folder for the spool of new blobs (an unlinked file); NULL: memory only; copied
- * Throws IB_ERR_INPUT for anything malformed or unsupported (split part, pipable), by name.
+ * Throws IB_ERR_INPUT for anything malformed or unsupported (a single part of several, pipable), by name.
  */
 bool ib_wim_open(struct ib_input *in, const char *spool_dir, struct ib_wim **ret, struct ib_error **err)
 	IB_MUST_CHECK;
+
+/**
+ * Open a split WIM (.swm): all its parts in order. Writing makes one whole WIM of it.
+ * @param parts  takes a reference on each
+ * Throws as ib_wim_open(), and IB_ERR_INPUT when part numbers, GUIDs or compression do not belong together.
+ */
+bool ib_wim_open_parts(struct ib_input *const *parts, size_t count, const char *spool_dir, struct ib_wim **ret,
+		       struct ib_error **err) IB_MUST_CHECK;
+
+/** Open a WIM by its path; with the first part of a split one (name.swm) its others (name2.swm …) are opened, too.
+ *  Throws as ib_wim_open_parts(). */
+bool ib_wim_open_file(const char *path, const char *spool_dir, struct ib_wim **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /** A new, empty WIM (no image). compression none/XPRESS/LZX; chunk_size 0 = the type's default. */
 struct ib_wim *ib_wim_new(enum ib_wim_compression compression, uint32_t chunk_size, const char *spool_dir);
@@ -272,6 +284,20 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
  */
 bool ib_wim_write(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
 		  uint64_t *ret_size, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- looking in as a folder ---- */
+
+/**
+ * Mount an image read-only on a folder, by libwim's FUSE file system; a process in the background serves it until
+ * ib_wim_unmount(). To be called while this process has no other threads.
+ * @param path   a WIM file; borrowed
+ * @param index  1-based
+ * Throws IB_ERR_INPUT (no WIM, a disc, no such image, no folder), IB_ERR_SYSTEM (no FUSE, mounting is not allowed).
+ */
+bool ib_wim_mount(const char *path, unsigned index, const char *dir, struct ib_error **err) IB_MUST_CHECK;
+
+/** Undo ib_wim_mount(). Throws IB_ERR_SYSTEM when nothing is mounted there or it is in use. */
+bool ib_wim_unmount(const char *dir, struct ib_error **err) IB_MUST_CHECK;
 
 /** Read every blob and check its SHA-1, on all processors. only: NULL = all; else a set of 20-byte keys
  *  (GHashTable of GBytes) to check. Throws IB_ERR_VERIFY naming the first bad blob and a file that uses it. */

@@ -87,6 +87,8 @@ static gint by_place(gconstpointer a, gconstpointer b)
 
 	if (x->where != y->where)
 		return x->where < y->where ? -1 : 1;
+	if (x->part != y->part)
+		return x->part < y->part ? -1 : 1;
 	if (x->solid != y->solid)
 		return x->solid->at < y->solid->at ? -1 : 1;
 	return x->at < y->at ? -1 : x->at > y->at;
@@ -137,13 +139,13 @@ static bool copy_run(struct writer *w, guint i, guint *ret_n, struct ib_error **
 
 	for (; i + n < w->raw->len; n++) {
 		struct blob *b = g_ptr_array_index(w->raw, i + n);
-		if (b->at != end)
+		if (b->at != end || b->part != first->part)
 			break;
 		b->out = (struct reshdr){ .offset = w->out.at + (b->at - first->at), .stored = b->stored, .size = b->size,
 					  .flags = b->flags & RES_COMPRESSED };
 		end += b->stored;
 	}
-	if (!ib_output_copy(&w->out.out, w->out.at, w->wim->in, first->at, end - first->at, w->options->progress, err))
+	if (!ib_output_copy(&w->out.out, w->out.at, first->in, first->at, end - first->at, w->options->progress, err))
 		return false;
 	w->out.at += end - first->at;
 	*ret_n = n;
@@ -282,7 +284,7 @@ static bool copy_metadata(struct writer *w, struct ib_image *image, struct ib_er
 				      .flags = b->flags & RES_COMPRESSED };
 	memcpy(image->out_hash, b->hash, IB_WIM_HASH_SIZE);
 	if (!ib_wim_out_flush(&w->out, err) ||
-	    !ib_output_copy(&w->out.out, w->out.at, w->wim->in, b->at, b->stored, w->options->progress, err))
+	    !ib_output_copy(&w->out.out, w->out.at, b->in, b->at, b->stored, w->options->progress, err))
 		return false;
 	w->out.at += b->stored;
 	return true;

@@ -116,6 +116,27 @@ wimcapture tree2 ref1.wim x --compress=none >/dev/null 2>&1
 diff <(blobs last.wim) <(blobs ref1.wim) || fail "reference counts after dropping an image"
 wiminfo last.wim | grep >/dev/null 'Boot Index: *1' || fail "boot index after dropping"
 
+# split: all parts are read, bytes are copied as they lie, the result is whole
+head -c 3000000 /dev/urandom >tree2/bulk && head -c 2000000 /dev/urandom >tree2/bulk2
+wimcapture tree2 unsplit.wim x --compress=LZX >/dev/null 2>&1
+mkdir -p parts && wimsplit unsplit.wim parts/name.swm 1 >/dev/null 2>&1
+[ -e parts/name3.swm ] || fail "wimsplit made fewer parts than this test needs"
+rm -f out.wim && "$edit" parts/name.swm out.wim >said || fail "split: rewrite"
+grep -q 'new 0, recompressed 0' said || fail "split: content was not copied"
+verify out.wim "joined"
+diff <(wimdir --detailed unsplit.wim | grep -v '^Offset') <(wimdir --detailed out.wim | grep -v '^Offset') >/dev/null || fail "split: tree"
+"$edit" parts/name.swm - verify || fail "split: our verification"
+rm -f out.wim && "$edit" parts/name.swm out.wim set a random.bin rm bulk2 >/dev/null && verify out.wim "split, edited"
+refuse() { # TEXT, WIM: the right code and words
+	local got=0
+	"$edit" "$2" - >log 2>&1 || got=$?
+	[ $got = 3 ] && grep -q "$1" log || { cat log; fail "split: status $got, not 3 with '$1'"; }
+}
+refuse 'is part 2 of a split WIM' parts/name2.swm
+mv parts/name2.swm parts/kept && refuse 'opening part 2 of' parts/name.swm
+cp parts/name3.swm parts/name2.swm && refuse 'is part 3 of a split WIM, part 2 was expected' parts/name.swm
+cp parts/kept parts/name2.swm && printf x | dd of=parts/name2.swm bs=1 seek=24 conv=notrunc 2>/dev/null && refuse 'GUID differs' parts/name.swm
+
 # a new WIM
 rm -f out.wim && "$edit" - out.wim new=1 compression=lzx mkdir 'a\b' put 'a\b\c.txt' big.txt "$sddl" 0x20 >/dev/null
 verify out.wim "new"

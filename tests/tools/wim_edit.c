@@ -234,12 +234,10 @@ static bool run_edits(struct state *s, char **a, struct ib_error **err)
 
 static bool open_wim(struct state *s, const char *path, struct ib_error **err)
 {
-	ib_auto_input in = NULL;
-
 	if (s->fresh) {
 		s->wim = ib_wim_new(s->options.compression, s->options.chunk_size, s->spool);
 		ib_wim_add_image(s->wim, "new");
-	} else if (!ib_input_open(path, &in, err) || !ib_wim_open(in, s->spool, &s->wim, err)) {
+	} else if (!ib_wim_open_file(path, s->spool, &s->wim, err)) {
 		return false;
 	}
 	ib_wim_set_compressor(s->wim, s->level, s->threads);
