@@ -1,4 +1,4 @@
-#include "delta/pe_internal.h"
+#include "delta/body_internal.h"
 
 bool ib_delta_alloc(uint64_t size, uint8_t **ret, struct ib_error **err)
 {
@@ -21,46 +21,115 @@ static bool check_hash(const struct ib_delta_info *info, const char *whose, cons
 			want_text, have_text);
 }
 
-/* What the patch was made against: the source itself, or a copy of it with its program transformed. */
-static bool prepare(struct ib_delta_span source, const struct ib_delta_record *record, uint8_t **ret_copy,
-		    struct ib_delta_rift *moves, struct ib_error **err)
+/* What the patch was made against: a copy of the source with its program transformed. */
+static bool transform(struct ib_delta_span source, const struct ib_delta_record *record, const struct ib_delta_program *to,
+		      uint8_t **ret_copy, struct ib_delta_rift *moves, struct ib_error **err)
+{
+	g_autofree uint8_t *copy = NULL;
+
+	if (!ib_delta_alloc(source.size, &copy, err))
+		return false;
+	memcpy(copy, source.data, source.size);
+	/* each entry of the three rifts that are joined may cut a piece in two */
+	moves->max = 4 * ib_delta_rift_limit(source.size, record->info.target_size);
+	if (!ib_delta_transform(copy, source.size, to, record->info.flags, moves, err))
+		return false;
+	*ret_copy = g_steal_pointer(&copy);
+	return true;
+}
+
+/* The target, when the container's plain bytes are not the target itself but a difference to the source. */
+static bool apply_difference(struct ib_delta_span source, const struct ib_delta_record *record, uint8_t *target,
+			     struct ib_error **err)
+{
+	g_autofree uint8_t *plain = NULL;
+	uint64_t size = record->info.target_size, limit = 2 * size + source.size + (1 << 20), got;
+
+	if (!ib_delta_container_decode(record->patch, limit, &plain, &got, err))
+		return false;
+	struct ib_delta_span stream = { .data = plain, .size = (size_t)got };
+	return ib_delta_bsdiff(source, stream, target, size, err);
+}
+
+/* Does the patch: to is NULL without preprocessing. */
+static bool decode_body(struct ib_delta_span source, const struct ib_delta_record *record,
+			const struct ib_delta_program *to, bool used_up, uint8_t **ret, struct ib_error **err)
+{
+	struct ib_delta_finish finish = { .info = &record->info, .to = to, .source = source };
+	uint64_t size = record->info.target_size, plain = 0;
+	ib_auto_rift moves = { 0 };
+	g_autofree uint8_t *copy = NULL;
+	g_autofree uint8_t *target = NULL;
+
+	if (record->info.body == IB_DELTA_BODY_CONTAINER) {
+		if (!ib_delta_container_size(record->patch, &plain, err))
+			return false;
+		if (plain == size)
+			return ib_delta_container_decode(record->patch, size, &target, &plain, err) &&
+			       ib_delta_finish(&finish, target, err) && (*ret = g_steal_pointer(&target));
+		finish.difference = true;
+	}
+	if (to && !transform(source, record, to, &copy, &moves, err))
+		return false;
+	struct ib_delta_span from = { .data = copy ? copy : source.data, .size = source.size };
+	if (!ib_delta_alloc(size, &target, err))
+		return false;
+	struct ib_delta_lzx job = { .source = from, .patch = record->patch, .moves = &moves, .target = target,
+				    .target_size = size, .used_up = used_up };
+	if (finish.difference ? !apply_difference(from, record, target, err) : !ib_delta_lzx_decode(&job, err))
+		return false;
+	g_clear_pointer(&copy, g_free);
+	if (!ib_delta_finish(&finish, target, err))
+		return false;
+	*ret = g_steal_pointer(&target);
+	return true;
+}
+
+static bool decode_reverse(struct ib_delta_span source, const struct ib_delta_record *record, uint8_t **ret,
+			   struct ib_error **err)
+{
+	g_autofree uint8_t *target = NULL;
+
+	if (!ib_delta_alloc(record->info.target_size, &target, err))
+		return false;
+	memset(target, 0, (size_t)record->info.target_size);
+	if (!ib_delta_reverse(source, record->patch, target, record->info.target_size, err))
+		return false;
+	*ret = g_steal_pointer(&target);
+	return true;
+}
+
+static bool decode_program(struct ib_delta_span source, const struct ib_delta_record *record, bool used_up, uint8_t **ret,
+			   struct ib_error **err)
 {
 	size_t limit = ib_delta_rift_limit(source.size, record->info.target_size);
-	g_autofree uint8_t *copy = NULL;
 	struct ib_delta_program *to = g_new0(struct ib_delta_program, 1);
 
-	moves->max = 4 * limit; /* each entry of the three rifts may cut a piece in two */
-	bool ok = ib_delta_program_read(record->preprocess, limit, to, err) && ib_delta_alloc(source.size, &copy, err);
-	if (ok) {
-		memcpy(copy, source.data, source.size);
-		ok = ib_delta_transform(copy, source.size, to, record->info.flags, moves, err);
-	}
+	bool ok = ib_delta_program_read(record->preprocess, limit, to, err) &&
+		  decode_body(source, record, to, used_up, ret, err);
 	ib_delta_program_clear(to);
 	g_free(to);
-	*ret_copy = g_steal_pointer(&copy);
 	return ok;
 }
 
 bool ib_delta_decode(struct ib_delta_span source, const struct ib_delta_record *record, bool used_up, GBytes **ret,
 		     struct ib_error **err)
 {
-	ib_auto_rift moves = { 0 };
-	g_autofree uint8_t *copy = NULL;
-	g_autofree uint8_t *target = NULL;
+	uint64_t size = record->info.target_size;
+	uint8_t *target = NULL;
+	bool ok;
 
-	if (record->preprocess.size > 0) {
-		if (!prepare(source, record, &copy, &moves, err))
-			return false;
-		source.data = copy;
-	}
-	if (!ib_delta_alloc(record->info.target_size, &target, err))
-		return false;
-	struct ib_delta_lzx job = { .source = source, .patch = record->patch, .moves = &moves, .target = target,
-				    .target_size = record->info.target_size, .used_up = used_up };
-	if (record->patch.size > 0 && !ib_delta_lzx_decode(&job, err))
-		return false;
-	*ret = g_bytes_new_take(g_steal_pointer(&target), (gsize)record->info.target_size);
-	return true;
+	if (record->patch.size == 0) /* then the target is empty */
+		ok = true;
+	else if (record->info.body == IB_DELTA_BODY_REVERSE)
+		ok = decode_reverse(source, record, &target, err);
+	else if (record->info.has_preprocess)
+		ok = decode_program(source, record, used_up, &target, err);
+	else
+		ok = decode_body(source, record, NULL, used_up, &target, err);
+	if (ok)
+		*ret = g_bytes_new_take(target, (gsize)size);
+	return ok;
 }
 
 static struct ib_delta_span span_of(GBytes *bytes)

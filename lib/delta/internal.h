@@ -156,6 +156,8 @@ bool ib_delta_rift_entries(struct ib_delta_bits *b, const struct ib_delta_code *
 			   struct ib_delta_rift *r, struct ib_error **err) IB_MUST_CHECK;
 /* A table with its presence bit and codes, sorted. r holds max only on entry. */
 bool ib_delta_rift_read(struct ib_delta_bits *b, struct ib_delta_rift *r, struct ib_error **err) IB_MUST_CHECK;
+/* The same in the order it was sent. */
+bool ib_delta_rift_read_unsorted(struct ib_delta_bits *b, struct ib_delta_rift *r, struct ib_error **err) IB_MUST_CHECK;
 /* The entry that rules position x; the rift is not empty. */
 size_t ib_delta_rift_find(const struct ib_delta_rift *r, int64_t x);
 /* x moved by the rift; x itself when the rift is empty. */

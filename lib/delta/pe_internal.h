@@ -24,6 +24,7 @@ enum ib_delta_dir {
 	IB_DELTA_DIR_RESOURCE = 2,
 	IB_DELTA_DIR_EXCEPTION = 3,
 	IB_DELTA_DIR_RELOC = 5,
+	IB_DELTA_DIR_DEBUG = 6,
 	IB_DELTA_DIR_CLI = 14,
 	IB_DELTA_DIRS = 16,
 };
@@ -202,7 +203,7 @@ bool ib_delta_file_to_rva(const struct ib_delta_pe *pe, struct ib_delta_rift *re
  */
 bool ib_delta_transform(uint8_t *bytes, size_t size, const struct ib_delta_program *to, uint64_t flags,
 			struct ib_delta_rift *moves, struct ib_error **err) IB_MUST_CHECK;
-/* 32-bit jumps and calls of an i386 target back to distances (flag E8). */
-void ib_delta_e8(uint8_t *bytes, size_t size);
+/* Calls of an i386 target from places back to distances (flag E8); the last tail bytes, at least 4, begin none. */
+void ib_delta_e8(uint8_t *bytes, size_t size, unsigned tail);
 
 #endif

@@ -204,12 +204,12 @@ bool ib_delta_transform(uint8_t *bytes, size_t size, const struct ib_delta_progr
 	return ok;
 }
 
-void ib_delta_e8(uint8_t *bytes, size_t size)
+void ib_delta_e8(uint8_t *bytes, size_t size, unsigned tail)
 {
 	if (size < 5 || size > INT32_MAX)
 		return;
 	int64_t len = (int64_t)size;
-	for (int64_t p = 0; p < len - 4;) {
+	for (int64_t p = 0; p < len - tail;) {
 		if (bytes[p] != 0xE8) {
 			p++;
 			continue;

@@ -138,14 +138,19 @@ bool ib_delta_rift_entries(struct ib_delta_bits *b, const struct ib_delta_code *
 	return true;
 }
 
-bool ib_delta_rift_read(struct ib_delta_bits *b, struct ib_delta_rift *r, struct ib_error **err)
+bool ib_delta_rift_read_unsorted(struct ib_delta_bits *b, struct ib_delta_rift *r, struct ib_error **err)
 {
 	struct ib_delta_code from, shift;
 
 	if (!ib_delta_bits(b, 1))
 		return b->bad ? ib_throw(err, IB_ERR_INPUT, "the delta ends before a table of moved pieces") : true;
 	return ib_delta_format_read(b, &from, err) && ib_delta_format_read(b, &shift, err) &&
-	       ib_delta_rift_entries(b, &from, &shift, r, err) && ib_delta_rift_sort(r, err);
+	       ib_delta_rift_entries(b, &from, &shift, r, err);
+}
+
+bool ib_delta_rift_read(struct ib_delta_bits *b, struct ib_delta_rift *r, struct ib_error **err)
+{
+	return ib_delta_rift_read_unsorted(b, r, err) && ib_delta_rift_sort(r, err);
 }
 
 /* How many entries have from <= x. */
