@@ -173,16 +173,13 @@ static bool read_table(struct ib_wim *wim, const uint8_t *h, struct ib_error **e
 
 static bool read_first(struct ib_wim *wim, uint8_t *h, struct ib_error **err)
 {
-	g_autoptr(GBytes) xml = NULL;
-
 	wim->in = g_ptr_array_index(wim->parts, 0);
 	wim->part = 1;
-	if (!read_header(wim, h, err) || !check_part(wim, h, wim->parts->len, err) ||
-	    !read_resource(wim, h + 72, "the XML data", IB_XML_MAX, &xml, err))
+	if (!read_header(wim, h, err) || !check_part(wim, h, wim->parts->len, err))
 		return false;
 	for (uint32_t i = 0; i < wim->info.image_count; i++)
 		image_new(wim);
-	return read_table(wim, h, err) && ib_wim_xml_read(wim, xml, err);
+	return read_table(wim, h, err);
 }
 
 /* The images lie in the first part: of the others only the blob table counts. */
@@ -209,13 +206,15 @@ static bool read_other(struct ib_wim *wim, guint i, const uint8_t *first, struct
 
 static bool open_wim(struct ib_wim *wim, struct ib_error **err)
 {
+	g_autoptr(GBytes) xml = NULL;
 	uint8_t h[WIM_HEADER_SIZE];
 
 	bool ok = read_first(wim, h, err);
 	for (guint i = 1; ok && i < wim->parts->len; i++)
 		ok = read_other(wim, i, h, err);
 	wim->in = g_ptr_array_index(wim->parts, 0);
-	if (!ok || !ib_wim_check_table(wim, err))
+	if (!ok || !ib_wim_check_table(wim, err) ||
+	    !read_resource(wim, h + 72, "the XML data", IB_XML_MAX, &xml, err) || !ib_wim_xml_read(wim, xml, err))
 		return false;
 	wim->info.blob_count = wim->order->len;
 	for (guint i = 0; i < wim->order->len; i++)

@@ -32,6 +32,11 @@ static const struct {
 	  "security from the folder; one that replaces another keeps that one's. Times come from --date, else from the "
 	  "image's last modification: the same input gives the same bytes. The output appears whole or not at all.",
 	  "imgbuild service install.wim:1 --put tool.exe=Windows/System32/ --reg settings.reg -o new.wim" },
+	{ "mount",
+	  "libwim's file system serves the image from a process in the background until unmount. It needs FUSE and a WIM "
+	  "file: the WIM inside an ISO must be taken out first. Index 1 when none is given.",
+	  "imgbuild mount install.wim:1 /mnt/image" },
+	{ "unmount", "Ends the file system that mount began.", "imgbuild unmount /mnt/image" },
 	{ "verify",
 	  "A folder: every listed file is compared with SHA256SUMS, a file nobody listed is a finding, and with --trust "
 	  "the signature is judged. An ISO or a WIM: the disc's descriptors and the component store of each Windows image; "

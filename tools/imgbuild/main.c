@@ -17,6 +17,8 @@ const struct command commands[] = {
 	  cmd_inspect },
 	{ "service", "IMAGE[:INDEX]", 1, 1, "change one image: packages, features, files, registry", service_options,
 	  cmd_service },
+	{ "mount", "WIM[:INDEX] DIR", 2, 2, "look into an image as a folder, read-only (FUSE)", mount_options, cmd_mount },
+	{ "unmount", "DIR", 1, 1, "undo mount", mount_options, cmd_unmount },
 	{ "verify", "DIR|ISO|WIM", 1, 1, "check digests, signature, disc and component store", verify_options, cmd_verify },
 	{ "keyform", "", 0, 0, "print the names Windows makes from a component's identity", keyform_options, cmd_keyform },
 	{ "approve", "DIR", 1, 1, "record a signed decision about a build", approve_options, cmd_approve },
