@@ -120,22 +120,22 @@ static bool sync_parent(const char *path, struct ib_error **err)
 	return ib_fd_sync(fd, dir, err);
 }
 
-static bool write_temp(const char *temp, const void *data, size_t len, struct ib_error **err)
+static bool fill_temp(const char *temp, ib_file_fill_fn fill, void *data, struct ib_error **err)
 {
 	ib_auto_fd fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	struct ib_output out = { .fd = fd, .name = temp };
 
 	if (fd < 0)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", temp);
-	return ib_output_write(&out, 0, data, len, err) && ib_fd_sync(fd, temp, err);
+	return fill(&out, data, err) && ib_fd_sync(fd, temp, err);
 }
 
-bool ib_file_write(const char *path, const void *data, size_t len, struct ib_error **err)
+bool ib_file_make(const char *path, ib_file_fill_fn fill, void *data, struct ib_error **err)
 {
 	g_autofree char *temp = g_strdup_printf("%s.%d.part", path, (int)getpid());
 
 	unlink(temp);
-	if (!write_temp(temp, data, len, err)) {
+	if (!fill_temp(temp, fill, data, err)) {
 		unlink(temp);
 		return false;
 	}
@@ -145,6 +145,20 @@ bool ib_file_write(const char *path, const void *data, size_t len, struct ib_err
 		return false;
 	}
 	return sync_parent(path, err);
+}
+
+static bool fill_bytes(const struct ib_output *out, void *data, struct ib_error **err)
+{
+	GBytes *bytes = data;
+
+	return ib_output_write(out, 0, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), err);
+}
+
+bool ib_file_write(const char *path, const void *data, size_t len, struct ib_error **err)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new_static(data, len);
+
+	return ib_file_make(path, fill_bytes, bytes, err);
 }
 
 bool ib_file_temp(const char *dir, int *ret_fd, struct ib_error **err)

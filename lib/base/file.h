@@ -114,7 +114,16 @@ bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GByt
 /** Read a whole file; refuses more than limit bytes. Result: g_bytes_unref. */
 bool ib_file_read(const char *path, uint64_t limit, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
-/** Write a file so that it is there whole or not at all: temporary name, fsync, rename. */
+/** Writes what a new file holds. */
+typedef bool (*ib_file_fill_fn)(const struct ib_output *out, void *data, struct ib_error **err);
+
+/**
+ * Make a file that is there whole or not at all: fill writes under a temporary name beside it; then fsync, rename.
+ * A file that lies at path is replaced. Throws what fill throws, IB_ERR_SYSTEM.
+ */
+bool ib_file_make(const char *path, ib_file_fill_fn fill, void *data, struct ib_error **err) IB_MUST_CHECK;
+
+/** The same from memory. */
 bool ib_file_write(const char *path, const void *data, size_t len, struct ib_error **err) IB_MUST_CHECK;
 
 /** An unlinked temporary file in dir, opened read-write; closed by the caller. */
