@@ -11,14 +11,36 @@ static const char *const hive_paths[IB_HIVE_COUNT] = {
 
 static const char *const log_suffixes[] = { ".LOG1", ".LOG2", ".LOG" };
 
+const char *ib_hive_path(enum ib_hive_id id)
+{
+	return (unsigned)id < IB_HIVE_COUNT ? hive_paths[id] : NULL;
+}
+
 /* A log's bytes, NULL when there is none. */
-static bool read_log(struct ib_store *s, const char *hive, const char *suffix, GBytes **ret, struct ib_error **err)
+static bool read_log(struct ib_image *image, const char *hive, const char *suffix, GBytes **ret, struct ib_error **err)
 {
 	g_autofree char *path = g_strconcat(hive, suffix, NULL);
-	struct ib_node *node = ib_image_find(s->image, path);
+	struct ib_node *node = ib_image_find(image, path);
 
-	*ret = NULL;
-	return !node || !ib_node_size(s->image, node) || ib_image_read(s->image, path, HIVE_LIMIT, ret, err);
+	return !node || !ib_node_size(image, node) || ib_image_read(image, path, HIVE_LIMIT, ret, err);
+}
+
+bool ib_image_hive_load(struct ib_image *image, const char *path, bool accept_dirty, struct ib_hive **ret,
+			struct ib_error **err)
+{
+	struct ib_hive_options options = { .name = path, .accept_dirty = accept_dirty };
+	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(GBytes) log1 = NULL;
+	g_autoptr(GBytes) log2 = NULL;
+
+	if (!ib_image_find(image, path))
+		return ib_throw(err, IB_ERR_INPUT, "the image has no hive '%s'", path);
+	if (!ib_image_read(image, path, HIVE_LIMIT, &bytes, err) || !read_log(image, path, ".LOG1", &log1, err) ||
+	    !read_log(image, path, ".LOG2", &log2, err) || (!log1 && !read_log(image, path, ".LOG", &log1, err)))
+		return false;
+	options.log1 = log1;
+	options.log2 = log2;
+	return ib_hive_load(bytes, &options, ret, err) || ib_while(err, "loading the hive '%s'", path);
 }
 
 bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id)
@@ -28,56 +50,43 @@ bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id)
 
 bool ib_store_hive(struct ib_store *s, enum ib_hive_id id, struct ib_hive **ret, struct ib_error **err)
 {
-	g_autoptr(GBytes) bytes = NULL;
-	g_autoptr(GBytes) log1 = NULL;
-	g_autoptr(GBytes) log2 = NULL;
-
 	if ((unsigned)id >= IB_HIVE_COUNT)
 		return ib_throw(err, IB_ERR_USAGE, "there is no hive number %d", (int)id);
-	if (!s->hives[id]) {
-		const char *path = hive_paths[id];
-		struct ib_hive_options options = { .name = path };
-		if (!ib_image_find(s->image, path))
-			return ib_throw(err, IB_ERR_INPUT, "the image has no hive '%s'", path);
-		if (!ib_image_read(s->image, path, HIVE_LIMIT, &bytes, err) || !read_log(s, path, ".LOG1", &log1, err) ||
-		    !read_log(s, path, ".LOG2", &log2, err))
-			return false;
-		options.log1 = log1;
-		options.log2 = log2;
-		if (!ib_hive_load(bytes, &options, &s->hives[id], err))
-			return ib_while(err, "loading the hive '%s'", path);
-	}
+	if (!s->hives[id] && !ib_image_hive_load(s->image, hive_paths[id], false, &s->hives[id], err))
+		return false;
 	*ret = s->hives[id];
 	return true;
 }
 
-static bool empty_logs(struct ib_store *s, const char *hive, struct ib_error **err)
+/* The hive is whole: what its logs hold belongs to an older one. */
+static bool empty_logs(struct ib_image *image, const char *hive, uint64_t time, struct ib_error **err)
 {
 	static const uint8_t nothing[IB_WIM_HASH_SIZE];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(log_suffixes); i++) {
 		g_autofree char *path = g_strconcat(hive, log_suffixes[i], NULL);
-		struct ib_node *node = ib_image_find(s->image, path);
-		if (node && ib_node_hash(node) && !ib_image_set_content(s->image, node, nothing, s->time, err))
+		struct ib_node *node = ib_image_find(image, path);
+		if (node && ib_node_hash(node) && !ib_image_set_content(image, node, nothing, time, err))
 			return false;
 	}
 	return true;
 }
 
-static bool commit_hive(struct ib_store *s, enum ib_hive_id id, struct ib_error **err)
+bool ib_image_hive_save(struct ib_wim *wim, struct ib_image *image, const char *path, struct ib_hive *hive,
+			uint64_t time, struct ib_error **err)
 {
 	uint8_t hash[IB_WIM_HASH_SIZE];
 	g_autoptr(GBytes) bytes = NULL;
-	struct ib_node *node = ib_image_find(s->image, hive_paths[id]);
+	struct ib_node *node = ib_image_find(image, path);
 	size_t len;
 
 	if (!node)
-		return ib_throw(err, IB_ERR_INPUT, "the hive '%s' is gone from the image", hive_paths[id]);
-	if (!ib_hive_save(s->hives[id], s->time, &bytes, err))
+		return ib_throw(err, IB_ERR_INPUT, "the hive '%s' is gone from the image", path);
+	if (!ib_hive_save(hive, time, &bytes, err))
 		return false;
 	const void *data = g_bytes_get_data(bytes, &len);
-	return ib_wim_add_bytes(s->wim, data, len, hash, err) &&
-	       ib_image_set_content(s->image, node, hash, s->time, err) && empty_logs(s, hive_paths[id], err);
+	return ib_wim_add_bytes(wim, data, len, hash, err) && ib_image_set_content(image, node, hash, time, err) &&
+	       empty_logs(image, path, time, err);
 }
 
 /* The WIM's own idea of the version: what setup and inventory read. */
@@ -99,7 +108,7 @@ bool ib_store_commit(struct ib_store *s, struct ib_error **err)
 	for (unsigned i = 0; i < IB_HIVE_COUNT; i++) {
 		if (!s->hives[i] || !ib_hive_changed(s->hives[i]))
 			continue;
-		if (!commit_hive(s, (enum ib_hive_id)i, err))
+		if (!ib_image_hive_save(s->wim, s->image, hive_paths[i], s->hives[i], s->time, err))
 			return ib_while(err, "putting the hive '%s' back", hive_paths[i]);
 		/* Loaded again on next use: the tree of the saved hive counts as changed. */
 		g_clear_pointer(&s->hives[i], ib_hive_free);

@@ -57,6 +57,19 @@ void ib_store_free(struct ib_store *s);
 const struct ib_store_info *ib_store_info(const struct ib_store *s);
 /** A hive, loaded on first use; borrowed. */
 bool ib_store_hive(struct ib_store *s, enum ib_hive_id id, struct ib_hive **ret, struct ib_error **err) IB_MUST_CHECK;
+/** Where a hive lies in an image; NULL for a number that is none; borrowed. */
+const char *ib_hive_path(enum ib_hive_id id);
+/**
+ * Load the hive at a path of any image, with the logs that lie beside it (.LOG1 and .LOG2, else .LOG).
+ * @param accept_dirty  take a dirty hive as it is when no log completes it
+ * @param ret           owned by the caller (ib_hive_free)
+ * Throws IB_ERR_INPUT: there is none, or what ib_hive_load() throws.
+ */
+bool ib_image_hive_load(struct ib_image *image, const char *path, bool accept_dirty, struct ib_hive **ret,
+			struct ib_error **err) IB_MUST_CHECK;
+/** Put a hive back in its place and empty its logs. @param time  FILETIME of what changed */
+bool ib_image_hive_save(struct ib_wim *wim, struct ib_image *image, const char *path, struct ib_hive *hive,
+			uint64_t time, struct ib_error **err) IB_MUST_CHECK;
 /** The image; borrowed. */
 struct ib_image *ib_store_image(struct ib_store *s);
 /** Notes so far: const struct ib_note *; borrowed. */
