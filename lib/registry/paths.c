@@ -45,6 +45,24 @@ static char *join(const char *a, const char *b)
 	return *b ? g_strconcat(a, "\\", b, NULL) : g_strdup(a);
 }
 
+char *ib_reg_full_path(const char *path)
+{
+	static const struct { const char *brief, *full; } roots[] = {
+		{ "HKEY_CLASSES_ROOT", "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes" },
+		{ "HKCR", "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes" },
+		{ "HKLM", "HKEY_LOCAL_MACHINE" },
+		{ "HKCU", "HKEY_CURRENT_USER" },
+		{ "HKU", "HKEY_USERS" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
+		size_t n = strlen(roots[i].brief);
+		if (g_ascii_strncasecmp(path, roots[i].brief, n) == 0 && (path[n] == 0 || path[n] == '\\'))
+			return g_strconcat(roots[i].full, path + n, NULL);
+	}
+	return g_strdup(path);
+}
+
 char *ib_reg_wow64_path(const char *path)
 {
 	const char *rest;

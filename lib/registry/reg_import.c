@@ -248,25 +248,6 @@ static bool read_value(struct import *im)
 
 /* ---- keys ---- */
 
-/* The root of a path written out: HKLM, HKCR and so on. */
-static char *full_root(const char *path)
-{
-	static const struct { const char *brief, *full; } roots[] = {
-		{ "HKEY_CLASSES_ROOT", "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes" },
-		{ "HKCR", "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes" },
-		{ "HKLM", "HKEY_LOCAL_MACHINE" },
-		{ "HKCU", "HKEY_CURRENT_USER" },
-		{ "HKU", "HKEY_USERS" },
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
-		size_t n = strlen(roots[i].brief);
-		if (g_ascii_strncasecmp(path, roots[i].brief, n) == 0 && (path[n] == 0 || path[n] == '\\'))
-			return g_strconcat(roots[i].full, path + n, NULL);
-	}
-	return g_strdup(path);
-}
-
 /* CurrentControlSet exists only while Windows runs: offline it is the set that Select\Default names. */
 static bool resolve_control_set(struct import *im, char **path)
 {
@@ -287,7 +268,7 @@ static bool resolve_control_set(struct import *im, char **path)
 /* The path inside the hive; NULL in *ret when the key is not of this hive. */
 static bool locate(struct import *im, const char *text, char **ret)
 {
-	g_autofree char *full = full_root(text);
+	g_autofree char *full = ib_reg_full_path(text);
 	size_t n = strlen(im->root);
 
 	*ret = NULL;
@@ -410,7 +391,7 @@ static char *decode(const char *text, size_t len, const char *name, struct ib_er
 bool ib_hive_import(struct ib_hive *h, const char *root, const char *text, size_t len, const char *name,
 		    unsigned *ret_other, struct ib_error **err)
 {
-	g_autofree char *full = full_root(root);
+	g_autofree char *full = ib_reg_full_path(root);
 	g_autofree char *utf8 = decode(text, len, name, err);
 	struct import im = { .hive = h, .name = name, .root = full, .p = utf8, .line = 1, .err = err };
 

@@ -78,7 +78,8 @@ bool ib_hive_changed(const struct ib_hive *hive);
 struct ib_hive_info {
 	uint32_t minor;       /**< of version 1.x */
 	uint32_t sequence[2]; /**< of the file as given; equal: clean */
-	uint64_t time;        /**< FILETIME of the base block */
+	uint64_t time;        /**< FILETIME of the base block; Windows 10 leaves it 0 in some hives */
+	uint64_t newest;      /**< FILETIME of the latest change of a key */
 	uint64_t file_bytes;  /**< of the file as given; 0 for a new hive */
 	uint64_t keys, values, descriptors, links; /**< as the tree is now */
 	unsigned depth;       /**< of the deepest key; the root has 0 */
@@ -173,6 +174,9 @@ bool ib_key_unset(struct ib_hive *hive, struct ib_key *key, const char *name);
 
 /* ---- paths ---- */
 
+/** A path with its root written out: HKLM, HKU, HKCU; HKCR is HKEY_LOCAL_MACHINE\SOFTWARE\Classes. Others stay as
+ *  they are. Owned by the caller (g_free). */
+char *ib_reg_full_path(const char *path);
 /** The control set of a SYSTEM hive: Select\Default, else Select\Current. @return 0 when neither names one */
 unsigned ib_hive_control_set(struct ib_hive *system);
 /** A path below SYSTEM with CurrentControlSet, which exists only while Windows runs, replaced by ControlSet<set>;

@@ -394,6 +394,7 @@ static void count_keys(const struct ib_key *k, unsigned depth, GHashTable *descr
 	info->keys++;
 	info->values += k->value_count;
 	info->links += ib_key_is_link(k);
+	info->newest = MAX(info->newest, k->time);
 	info->depth = MAX(info->depth, depth);
 	if (k->security)
 		g_hash_table_add(descriptors, k->security);

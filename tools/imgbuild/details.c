@@ -37,6 +37,15 @@ static const struct {
 	  "file: the WIM inside an ISO must be taken out first. Index 1 when none is given.",
 	  "imgbuild mount install.wim:1 /mnt/image" },
 	{ "unmount", "Ends the file system that mount began.", "imgbuild unmount /mnt/image" },
+	{ "hive",
+	  "HIVE is a hive file, completed from the logs beside it, or IMAGE:INDEX:NAME for a hive inside a WIM or the "
+	  "install.wim of an ISO; NAME is SOFTWARE, SYSTEM, COMPONENTS, DRIVERS, DEFAULT, NTUSER or a path in the image. "
+	  "export [--key K] prints .reg text (UTF-8). get KEY [VALUE] prints a key or a value, '' is the default value. "
+	  "set KEY VALUE --type T --data D and import FILE.reg write the result to -o: a hive file, or a WIM with all "
+	  "else copied as it is. verify checks structure and logs and counts. diff compares two hives, times apart. A key "
+	  "stands below the hive's root, or in full (HKLM\\SOFTWARE\\...); changed keys get SOURCE_DATE_EPOCH as their "
+	  "time, else the latest time in the hive.",
+	  "imgbuild hive get out/mine/CMGE_V2020L_9B.iso:1:SOFTWARE 'Microsoft\\Windows NT\\CurrentVersion' ProductName" },
 	{ "verify",
 	  "A folder: every listed file is compared with SHA256SUMS, a file nobody listed is a finding, and with --trust "
 	  "the signature is judged. An ISO or a WIM: the disc's descriptors and the component store of each Windows image; "

@@ -19,6 +19,8 @@ const struct command commands[] = {
 	  cmd_service },
 	{ "mount", "WIM[:INDEX] DIR", 2, 2, "look into an image as a folder, read-only (FUSE)", mount_options, cmd_mount },
 	{ "unmount", "DIR", 1, 1, "undo mount", mount_options, cmd_unmount },
+	{ "hive", "export|import|get|set|verify|diff HIVE ...", 2, 4, "read and change a registry hive, also inside an image",
+	  hive_options, cmd_hive },
 	{ "verify", "DIR|ISO|WIM", 1, 1, "check digests, signature, disc and component store", verify_options, cmd_verify },
 	{ "keyform", "", 0, 0, "print the names Windows makes from a component's identity", keyform_options, cmd_keyform },
 	{ "approve", "DIR", 1, 1, "record a signed decision about a build", approve_options, cmd_approve },
