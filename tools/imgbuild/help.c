@@ -167,7 +167,9 @@ void help_man(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(statuses); i++)
 		printf(".TP\n.B %d\n%s\n", statuses[i].status, statuses[i].meaning);
 	printf(".SH ENVIRONMENT\n.TP\n.B IMGBUILD_DATA\nFolder that holds manifests/. Absent: share/imgbuild beside the "
-	       "folder of the program, else the source tree it was built in.\n.SH FILES\n.TP\n.I PROFILE.ini\nWhat to build; "
+	       "folder of the program, else the source tree it was built in.\n.TP\n.B SOURCE_DATE_EPOCH\nSeconds since 1970: "
+	       "the time of what hive set and hive import write. Absent: the latest time in the hive. Builds take theirs from the "
+	       "profile.\n.SH FILES\n.TP\n.I PROFILE.ini\nWhat to build; "
 	       "its keys: imgbuild profile keys.\n.TP\n.I manifests/\nRemoval manifests, products, policies, texts of the "
 	       "papers.\n.TP\n.I .work\\-NAME\nA build that is running, or one that died; the next build of the same folder "
 	       "removes it.\n.SH SEE ALSO\n.BR openssl\\-cms (1),\n.BR sha256sum (1),\n.BR sftp (1)\n");
