@@ -7,6 +7,8 @@
 #define NAME_UNITS_MAX 255u
 /* NTFS: names of one file. */
 #define LINKS_MAX 1024u
+/* The target is meant as it stands, not relative to the image's root. */
+#define REPARSE_NOT_FIXED 1u
 
 /* ---- looking ---- */
 
@@ -247,6 +249,43 @@ bool ib_image_put(struct ib_image *image, const char *path, const uint8_t *hash,
 	struct inode *inode = inode_from(image, meta, false);
 	if (!ib_wim_hash_is_zero(hash))
 		memcpy(inode->hash, hash, sizeof inode->hash);
+	if (place.node)
+		exchange(place.node, inode);
+	else
+		place.node = insert(image, &place, inode);
+	touch(image);
+	g_free(place.name);
+	if (ret)
+		*ret = place.node;
+	return true;
+}
+
+bool ib_image_put_reparse(struct ib_image *image, const char *path, uint32_t tag, GBytes *data,
+			  const struct ib_node_meta *meta, struct ib_node **ret, struct ib_error **err)
+{
+	bool dir = meta->attributes & IB_ATTR_DIRECTORY;
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	struct place place;
+	gsize len;
+	const void *bytes = g_bytes_get_data(data, &len);
+
+	if (len == 0 || len > IB_REPARSE_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "'%s': reparse data has 1 to %u bytes, not %zu", path, IB_REPARSE_MAX, len);
+	if (!find_place(image, path, &place, err))
+		return false;
+	if (place.node && (place.node->dir || dir)) {
+		g_free(place.name);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' exists in the image", path);
+	}
+	if (!ib_wim_add_bytes(image->wim, bytes, len, hash, err)) {
+		g_free(place.name);
+		return false;
+	}
+	struct inode *inode = inode_from(image, meta, dir);
+	inode->attributes |= IB_ATTR_REPARSE;
+	memcpy(inode->hash, hash, sizeof inode->hash);
+	ib_put_le32(inode->reparse, tag);
+	ib_put_le16(inode->reparse + 6, REPARSE_NOT_FIXED);
 	if (place.node)
 		exchange(place.node, inode);
 	else

@@ -214,6 +214,46 @@ bool ib_image_mkdir(struct ib_image *image, const char *path, const struct ib_no
 bool ib_image_link(struct ib_image *image, struct ib_node *existing, const char *path, struct ib_node **ret,
 		   struct ib_error **err) IB_MUST_CHECK;
 
+/* What MS-FSCC 2.1.2.1 calls them. */
+#define IB_REPARSE_JUNCTION 0xa0000003u
+#define IB_REPARSE_SYMLINK 0xa000000cu
+/** Bytes of reparse data that NTFS takes, without its header. */
+#define IB_REPARSE_MAX 16376u
+
+/**
+ * Create a reparse point; it replaces a file that lies at path. meta->attributes with IB_ATTR_DIRECTORY: a directory.
+ * @param data  reparse data behind the eight bytes of tag and length; borrowed
+ * @param ret   borrowed; may be NULL
+ */
+bool ib_image_put_reparse(struct ib_image *image, const char *path, uint32_t tag, GBytes *data,
+			  const struct ib_node_meta *meta, struct ib_node **ret, struct ib_error **err) IB_MUST_CHECK;
+
+enum ib_link_kind { IB_LINK_JUNCTION, IB_LINK_FILE, IB_LINK_DIRECTORY };
+
+/**
+ * Create a junction or a symbolic link (to a file, to a directory).
+ * @param target  "C:\dir\x", or for symbolic links also relative to the link's folder; a junction's must be full
+ */
+bool ib_image_put_link(struct ib_image *image, const char *path, enum ib_link_kind kind, const char *target,
+		       const struct ib_node_meta *meta, struct ib_error **err) IB_MUST_CHECK;
+
+/** Tag of a reparse point; 0 for others. */
+uint32_t ib_node_reparse_tag(const struct ib_node *node);
+/** SHA-1 of its reparse data; NULL when there is none; borrowed. */
+const uint8_t *ib_node_reparse_hash(const struct ib_node *node);
+
+/** How many named streams a file or directory has. */
+unsigned ib_node_stream_count(const struct ib_node *node);
+/** Name of named stream i; owned by the caller (g_free). */
+char *ib_node_stream_name(const struct ib_node *node, unsigned i);
+/** SHA-1 of named stream i; NULL when it is empty; borrowed until the streams change. */
+const uint8_t *ib_node_stream_hash(const struct ib_node *node, unsigned i);
+/** Add a named stream, or give it new content, at all names of the file. hash: as in ib_image_put(). */
+bool ib_image_put_stream(struct ib_image *image, struct ib_node *node, const char *name, const uint8_t *hash,
+			 struct ib_error **err) IB_MUST_CHECK;
+/** Remove a named stream. @return whether it was there */
+bool ib_image_remove_stream(struct ib_image *image, struct ib_node *node, const char *name);
+
 /** Remove a name, or a directory with all below it. The root cannot be removed. */
 bool ib_image_remove(struct ib_image *image, struct ib_node *node, struct ib_error **err) IB_MUST_CHECK;
 

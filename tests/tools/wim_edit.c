@@ -5,6 +5,7 @@
  *
  * options: image=N compression=none|xpress|lzx chunk=N threads=N level=N integrity=1 base=N spool=DIR new=1
  * edits:   put PATH FILE SDDL|- ATTR · set PATH FILE · link PATH NEW · rm PATH · mv PATH NEW · mkdir PATH ·
+ *          stream PATH NAME FILE · unstream PATH NAME · junction|symlink|dirlink PATH TARGET ·
  *          sd PATH SDDL · attr PATH ATTR · drop N · prop PATH TEXT · cat PATH · verify · boot N
  */
 #include <errno.h>
@@ -172,6 +173,41 @@ static bool edit_list(struct state *s, char **a, struct ib_error **err)
 	return true;
 }
 
+static bool edit_stream(struct state *s, char **a, struct ib_error **err)
+{
+	uint8_t hash[IB_WIM_HASH_SIZE];
+
+	return add_file(s, a[2], hash, err) && ib_image_put_stream(s->image, need(s, a[0]), a[1], hash, err);
+}
+
+static bool edit_unstream(struct state *s, char **a, struct ib_error **err)
+{
+	return ib_image_remove_stream(s->image, need(s, a[0]), a[1]) ||
+	       ib_throw(err, IB_ERR_INPUT, "'%s' has no stream '%s'", a[0], a[1]);
+}
+
+static bool put_link(struct state *s, char **a, enum ib_link_kind kind, struct ib_error **err)
+{
+	struct ib_node_meta meta = { .creation_time = FILETIME_2020, .access_time = FILETIME_2020, .write_time = FILETIME_2020 };
+
+	return ib_image_put_link(s->image, a[0], kind, a[1], &meta, err);
+}
+
+static bool edit_junction(struct state *s, char **a, struct ib_error **err)
+{
+	return put_link(s, a, IB_LINK_JUNCTION, err);
+}
+
+static bool edit_symlink(struct state *s, char **a, struct ib_error **err)
+{
+	return put_link(s, a, IB_LINK_FILE, err);
+}
+
+static bool edit_dirlink(struct state *s, char **a, struct ib_error **err)
+{
+	return put_link(s, a, IB_LINK_DIRECTORY, err);
+}
+
 static const struct {
 	const char *name;
 	int args;
@@ -180,7 +216,9 @@ static const struct {
 	{ "put", 4, edit_put },	    { "set", 2, edit_set },   { "link", 2, edit_link }, { "rm", 1, edit_rm },
 	{ "mv", 2, edit_mv },	    { "mkdir", 1, edit_mkdir }, { "sd", 2, edit_sd },	{ "attr", 2, edit_attr },
 	{ "drop", 1, edit_drop },   { "prop", 2, edit_prop }, { "cat", 1, edit_cat },	{ "verify", 0, edit_verify },
-	{ "boot", 1, edit_boot },   { "list", 1, edit_list },
+	{ "boot", 1, edit_boot },   { "list", 1, edit_list }, { "stream", 3, edit_stream },
+	{ "unstream", 2, edit_unstream }, { "junction", 2, edit_junction }, { "symlink", 2, edit_symlink },
+	{ "dirlink", 2, edit_dirlink },
 };
 
 static bool option(struct state *s, const char *arg)
