@@ -8,9 +8,9 @@
 const struct option hive_options[] = {
 	{ "output", 'o', "FILE", false, "export: absent: stdout; import, set: the result" },
 	{ "key", 0, "KEY", false, "export: this key and what is below it" },
-	{ "type", 0, "TYPE", false, "set: sz, expand, multi, dword, qword, binary, ..." },
+	{ "type", 0, "TYPE", false, "set: sz, expand, multi, dword, qword, binary ..." },
 	{ "data", 0, "DATA", true, "set: text, number or hex bytes; multi: several" },
-	{ "root", 0, "KEY", false, "name of the hive's root; absent: told by its file" },
+	{ "root", 0, "KEY", false, "name of the root; absent: told by the hive" },
 	{ "accept-dirty-hive", 0, NULL, false, "take a dirty hive as it is without its logs" },
 	{ NULL },
 };
