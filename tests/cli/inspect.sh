@@ -50,10 +50,10 @@ cp "$wim" 'odd:1' && expect 0 'index: 2' "$imgbuild" inspect 'odd:1'
 expect 0 '' "$imgbuild" plan "$profile" --vars "$vars" -o x --format=json
 python3 -m json.tool < said.out > /dev/null || fail "plan: no JSON"
 run() { expect 0 '' "$imgbuild" build "$profile" --vars "$vars" -o made "$@"; }
-run --progress=none
-[ ! -s said.err ] || fail "--progress=none prints: $(cat said.err)"
-run
-[ ! -s said.err ] || fail "progress goes to what is no terminal: $(cat said.err)"
+for none in --progress=none --progress=auto; do
+	expect 0 '' "$imgbuild" plan "$profile" --vars "$vars" -o x $none
+	[ ! -s said.err ] || fail "$none prints where no terminal is: $(cat said.err)"
+done
 run --progress=plain
 grep -q '^ *[0-9]* %  ' said.err || fail "--progress=plain prints no lines"
 ! grep -vE '^ *[0-9]+ %  [a-z]' said.err || fail "--progress=plain prints other lines"
