@@ -69,7 +69,7 @@ make_world() { # DIR
 	"$imglab" certs -o "$1/keys"
 	cp "$1/packages/$ssu" "$1/packages/$lcu" "$1/updates/2021-09/"
 	for role in technical security customer stranger; do
-		openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/O=imgbuild lab/CN=$role" \
+		openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/O=imgbuild lab/CN=$role" \
 			-keyout "$1/keys/$role.key" -out "$1/keys/$role.pem" 2> /dev/null
 		chmod 600 "$1/keys/$role.key"
 	done

@@ -42,6 +42,15 @@ for f in $label.iso SHA256SUMS SHA256SUMS.p7s SM3SUMS build.json evidence/plan.j
 	[ -s $dir/$f ] || fail "the folder lacks $f"
 done
 [ -n "$(ls $dir/metadata)" ] && [ -n "$(ls $dir/papers)" ] || fail "no metadata or no papers"
+for lang in en zh-CN; do
+	xmllint --html --noout $dir/papers/risk-disclosure.$lang.html 2> html.log && [ ! -s html.log ] || fail "HTML: $(cat html.log)"
+	for word in ICBC CmitUpdateAgent SMB1Protocol KB5005568 10.0.17763.2183; do
+		grep -qF -- $word $dir/papers/risk-disclosure.$lang.html || fail "the $lang risk disclosure does not name $word"
+	done
+done
+xmllint --noout $dir/metadata/*.xml || fail "an upgrade document is no XML"
+[ "$(grep -lF "$(openssl dgst -sha1 -binary $iso | base64)" $dir/metadata/*.xml | wc -l)" = 1 ] ||
+	fail "the upgrade documents name another ISO"
 (cd $dir && sha256sum --quiet -c SHA256SUMS)
 (cd $dir && find . -type f ! -path './records/*' ! -name 'SHA256SUMS*' -printf '%P\n' | sort) > there
 cut -c67- $dir/SHA256SUMS | sort | diff there - || fail "SHA256SUMS does not list what is there"
