@@ -27,7 +27,7 @@ static const char *short_sid(const uint8_t *sid)
 }
 
 /* r stands at the SID. */
-static bool format_sid(GString *out, struct ib_reader *r, struct ib_error **err)
+bool ib_wim_sddl_format_sid(GString *out, struct ib_reader *r, struct ib_error **err)
 {
 	const uint8_t *sid = ib_reader_take(r, 8);
 
@@ -101,6 +101,12 @@ static bool format_guids(GString *out, struct ib_reader *r, bool object)
 	return !r->bad;
 }
 
+static bool format_extra(GString *out, uint32_t type, const struct ib_reader *r, struct ib_error **err)
+{
+	return type == ACE_RESOURCE_ATTRIBUTE ? ib_wim_sddl_format_claim(out, r->data + r->at, r->size - r->at, err)
+					      : ib_wim_sddl_format_condition(out, r->data + r->at, r->size - r->at, err);
+}
+
 static bool format_ace(GString *out, struct ib_reader *acl, struct ib_error **err)
 {
 	const uint8_t *head = ib_reader_take(acl, 4);
@@ -110,7 +116,8 @@ static bool format_ace(GString *out, struct ib_reader *acl, struct ib_error **er
 		return bad(err, "an entry does not fit its list");
 	const char *name = type_name(head[0]);
 	bool object = ib_wim_sddl_type_is_object(head[0]);
-	if (!name || (!object && !ib_wim_sddl_type_is_plain(head[0])))
+	bool extra = ib_wim_sddl_type_is_conditional(head[0]) || head[0] == ACE_RESOURCE_ATTRIBUTE;
+	if (!name || (!object && !extra && !ib_wim_sddl_type_is_plain(head[0])))
 		return ib_throw(err, IB_ERR_INPUT,
 				"the security descriptor has an entry of type %u, which is not shown as text", head[0]);
 	struct ib_reader r = ib_reader_over(head + 4, size - 4);
@@ -122,7 +129,7 @@ static bool format_ace(GString *out, struct ib_reader *acl, struct ib_error **er
 	if (!format_guids(out, &r, object))
 		return bad(err, "an entry's GUIDs do not fit");
 	g_string_append_c(out, ';');
-	if (!format_sid(out, &r, err))
+	if (!ib_wim_sddl_format_sid(out, &r, err) || (extra && !format_extra(out, head[0], &r, err)))
 		return false;
 	g_string_append_c(out, ')');
 	return true;
@@ -178,7 +185,7 @@ static bool format_sid_part(GString *out, const char *letter, GBytes *sd, uint32
 		return true;
 	ib_reader_seek(&r, at);
 	g_string_append(out, letter);
-	return format_sid(out, &r, err);
+	return ib_wim_sddl_format_sid(out, &r, err);
 }
 
 bool ib_sddl_format(GBytes *descriptor, char **ret, struct ib_error **err)

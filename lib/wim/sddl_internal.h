@@ -13,6 +13,7 @@
 #define SD_SELF_RELATIVE 0x8000u
 #define SD_HEADER_SIZE 20u
 
+#define ACE_RESOURCE_ATTRIBUTE 0x12u
 #define ACE_OBJECT_PRESENT 0x1u
 #define ACE_INHERITED_PRESENT 0x2u
 
@@ -43,8 +44,33 @@ extern const struct sddl_word ib_wim_sddl_sets[];
 extern const struct sddl_word ib_wim_sddl_label_rights[];
 extern const struct sddl_sid ib_wim_sddl_sids[];
 
+/* What is left of a text being read. */
+struct parser {
+	const char *text, *at;
+	struct ib_error **err;
+};
+/* ---- sddl_parse.c ---- */
+bool ib_wim_sddl_bad(struct parser *p, const char *what);
+bool ib_wim_sddl_parse_sid(struct parser *p, uint8_t sid[SID_SIZE_MAX], size_t *ret_size);
+/* ---- sddl_format.c; r stands at the SID ---- */
+bool ib_wim_sddl_format_sid(GString *out, struct ib_reader *r, struct ib_error **err);
+/* ---- sddl_condition.c ---- */
+bool ib_wim_sddl_parse_condition(struct parser *p, GByteArray *out);
+bool ib_wim_sddl_format_condition(GString *out, const uint8_t *data, size_t len, struct ib_error **err);
+/* "…": owned by the caller; NULL: thrown. */
+char *ib_wim_sddl_parse_string(struct parser *p);
+/* #00ff: the bytes are appended. */
+bool ib_wim_sddl_parse_octets(struct parser *p, GByteArray *out);
+bool ib_wim_sddl_show_string(GString *out, const uint8_t *units, size_t bytes, struct ib_error **err);
+void ib_wim_sddl_show_octets(GString *out, const uint8_t *data, size_t len);
+/* ---- sddl_claim.c ---- */
+bool ib_wim_sddl_parse_claim(struct parser *p, GByteArray *out);
+bool ib_wim_sddl_format_claim(GString *out, const uint8_t *data, size_t len, struct ib_error **err);
+
 /* Types whose entries are an access mask and a SID, and those with object GUIDs between. */
 bool ib_wim_sddl_type_is_plain(uint32_t type);
 bool ib_wim_sddl_type_is_object(uint32_t type);
+/* Types with a condition behind the SID. */
+bool ib_wim_sddl_type_is_conditional(uint32_t type);
 
 #endif

@@ -3,12 +3,7 @@
 
 #include <string.h>
 
-struct parser {
-	const char *text, *at;
-	struct ib_error **err;
-};
-
-static bool bad(struct parser *p, const char *what)
+bool ib_wim_sddl_bad(struct parser *p, const char *what)
 {
 	return ib_throw(p->err, IB_ERR_INPUT, "security descriptor '%s', character %zu: %s", p->text,
 			(size_t)(p->at - p->text) + 1, what);
@@ -34,7 +29,7 @@ static bool expect(struct parser *p, char c)
 {
 	skip_space(p);
 	if (*p->at != c)
-		return bad(p, c == ';' ? "';' expected" : "')' expected");
+		return ib_wim_sddl_bad(p, c == ';' ? "';' expected" : "')' expected");
 	p->at++;
 	skip_space(p);
 	return true;
@@ -58,10 +53,10 @@ static bool number(struct parser *p, uint64_t max, uint64_t *ret)
 	char *end;
 
 	if (!g_ascii_isdigit(*p->at))
-		return bad(p, "a number expected");
+		return ib_wim_sddl_bad(p, "a number expected");
 	uint64_t v = g_ascii_strtoull(p->at, &end, *p->at == '0' ? 0 : 10);
 	if (v > max)
-		return bad(p, "the number is too large");
+		return ib_wim_sddl_bad(p, "the number is too large");
 	p->at = end;
 	*ret = v;
 	return true;
@@ -82,20 +77,20 @@ static bool numeric_sid(struct parser *p, uint8_t *sid, size_t *ret_size)
 		sid[2 + i] = (uint8_t)(value >> (40 - 8 * i));
 	while (*p->at == '-') {
 		if (count == SID_SUBS_MAX)
-			return bad(p, "a SID has at most 15 numbers");
+			return ib_wim_sddl_bad(p, "a SID has at most 15 numbers");
 		p->at++;
 		if (!number(p, UINT32_MAX, &value))
 			return false;
 		ib_put_le32(sid + 8 + (size_t)count++ * 4, (uint32_t)value);
 	}
 	if (count == 0)
-		return bad(p, "a SID needs at least one number after its authority");
+		return ib_wim_sddl_bad(p, "a SID needs at least one number after its authority");
 	sid[1] = (uint8_t)count;
 	*ret_size = 8 + (size_t)count * 4;
 	return true;
 }
 
-static bool parse_sid(struct parser *p, uint8_t sid[SID_SIZE_MAX], size_t *ret_size)
+bool ib_wim_sddl_parse_sid(struct parser *p, uint8_t sid[SID_SIZE_MAX], size_t *ret_size)
 {
 	skip_space(p);
 	if (g_ascii_strncasecmp(p->at, "S-1-", 4) == 0)
@@ -112,7 +107,7 @@ static bool parse_sid(struct parser *p, uint8_t sid[SID_SIZE_MAX], size_t *ret_s
 		*ret_size = 8 + (size_t)s->count * 4;
 		return true;
 	}
-	return bad(p, "a SID expected: S-1-… or two letters that do not depend on a domain");
+	return ib_wim_sddl_bad(p, "a SID expected: S-1-… or two letters that do not depend on a domain");
 }
 
 /* ---- access control entries ---- */
@@ -124,13 +119,11 @@ static bool parse_type(struct parser *p, uint32_t *ret)
 	for (const struct sddl_word *w = ib_wim_sddl_types; w->text; w++) {
 		if (strlen(w->text) != n || g_ascii_strncasecmp(w->text, p->at, n) != 0)
 			continue;
-		if (!ib_wim_sddl_type_is_plain(w->value) && !ib_wim_sddl_type_is_object(w->value))
-			return bad(p, "conditional and attribute entries cannot be given as text");
 		p->at += n;
 		*ret = w->value;
 		return true;
 	}
-	return bad(p, "unknown type of entry");
+	return ib_wim_sddl_bad(p, "unknown type of entry");
 }
 
 static bool parse_flags(struct parser *p, uint32_t *ret)
@@ -138,7 +131,7 @@ static bool parse_flags(struct parser *p, uint32_t *ret)
 	*ret = 0;
 	for (skip_space(p); *p->at != ';'; skip_space(p))
 		if (!word(p, ib_wim_sddl_flags, ret))
-			return bad(p, "unknown flag of an entry");
+			return ib_wim_sddl_bad(p, "unknown flag of an entry");
 	return true;
 }
 
@@ -157,7 +150,7 @@ static bool parse_rights(struct parser *p, uint32_t *ret)
 	for (; *p->at != ';'; skip_space(p))
 		if (!word(p, ib_wim_sddl_rights, ret) && !word(p, ib_wim_sddl_sets, ret) &&
 		    !word(p, ib_wim_sddl_label_rights, ret))
-			return bad(p, "unknown right");
+			return ib_wim_sddl_bad(p, "unknown right");
 	return true;
 }
 
@@ -172,16 +165,30 @@ static bool parse_guid(struct parser *p, uint8_t guid[16], bool *ret_any)
 	while (*ret_any && n < 16) {
 		int hi = g_ascii_xdigit_value(p->at[0]), lo = hi < 0 ? -1 : g_ascii_xdigit_value(p->at[1]);
 		if (lo < 0)
-			return bad(p, "a GUID expected");
+			return ib_wim_sddl_bad(p, "a GUID expected");
 		guid[place[n++]] = (uint8_t)(hi << 4 | lo);
 		p->at += 2;
 		if (n != 4 && n != 6 && n != 8 && n != 10)
 			continue;
 		if (*p->at != '-')
-			return bad(p, "a GUID expected");
+			return ib_wim_sddl_bad(p, "a GUID expected");
 		p->at++;
 	}
 	return true;
+}
+
+/* What stands behind the SID: a condition or a resource attribute; the entry is filled to four bytes. */
+static bool parse_extra(struct parser *p, uint32_t type, GByteArray *acl, guint at)
+{
+	static const uint8_t zero[4];
+	bool condition = ib_wim_sddl_type_is_conditional(type);
+
+	if (!condition && type != ACE_RESOURCE_ATTRIBUTE)
+		return true;
+	if (!expect(p, ';') || !(condition ? ib_wim_sddl_parse_condition(p, acl) : ib_wim_sddl_parse_claim(p, acl)))
+		return false;
+	g_byte_array_append(acl, zero, (4 - (acl->len - at) % 4) % 4);
+	return acl->len <= ACL_SIZE_MAX || ib_wim_sddl_bad(p, "the list has more than 65535 bytes");
 }
 
 static bool parse_ace(struct parser *p, GByteArray *acl, bool *ret_object)
@@ -196,11 +203,11 @@ static bool parse_ace(struct parser *p, GByteArray *acl, bool *ret_object)
 	skip_space(p);
 	if (!parse_type(p, &type) || !expect(p, ';') || !parse_flags(p, &flags) || !expect(p, ';') ||
 	    !parse_rights(p, &mask) || !expect(p, ';') || !parse_guid(p, guids[0], &any[0]) || !expect(p, ';') ||
-	    !parse_guid(p, guids[1], &any[1]) || !expect(p, ';') || !parse_sid(p, sid, &sid_size) || !expect(p, ')'))
+	    !parse_guid(p, guids[1], &any[1]) || !expect(p, ';') || !ib_wim_sddl_parse_sid(p, sid, &sid_size))
 		return false;
 	bool object = ib_wim_sddl_type_is_object(type);
 	if (!object && (any[0] || any[1]))
-		return bad(p, "only object entries have GUIDs");
+		return ib_wim_sddl_bad(p, "only object entries have GUIDs");
 	head[0] = (uint8_t)type;
 	head[1] = (uint8_t)flags;
 	ib_put_le32(head + 4, mask);
@@ -210,6 +217,8 @@ static bool parse_ace(struct parser *p, GByteArray *acl, bool *ret_object)
 		if (any[i])
 			g_byte_array_append(acl, guids[i], 16);
 	g_byte_array_append(acl, sid, (guint)sid_size);
+	if (!parse_extra(p, type, acl, at) || !expect(p, ')'))
+		return false;
 	ib_put_le16(acl->data + at + 2, (uint16_t)(acl->len - at));
 	*ret_object |= object;
 	return true;
@@ -245,13 +254,13 @@ static bool parse_acl(struct parser *p, struct parts *parts, unsigned shift, GBy
 		else if (take(p, "P"))
 			parts->control |= (uint16_t)(SD_DACL_PROTECTED << shift);
 		else
-			return bad(p, "unknown flag of a list");
+			return ib_wim_sddl_bad(p, "unknown flag of a list");
 	}
 	for (; *p->at == '('; skip_space(p), count++) {
 		if (!parse_ace(p, acl, &object))
 			return false;
 		if (acl->len > ACL_SIZE_MAX)
-			return bad(p, "the list has more than 65535 bytes");
+			return ib_wim_sddl_bad(p, "the list has more than 65535 bytes");
 	}
 	acl->data[0] = object ? 4 : 2;
 	ib_put_le16(acl->data + 2, (uint16_t)acl->len);
@@ -265,8 +274,8 @@ static bool parse_sid_part(struct parser *p, GByteArray **ret)
 	size_t size;
 
 	if (*ret)
-		return bad(p, "a part is given twice");
-	if (!parse_sid(p, sid, &size))
+		return ib_wim_sddl_bad(p, "a part is given twice");
+	if (!ib_wim_sddl_parse_sid(p, sid, &size))
 		return false;
 	*ret = g_byte_array_new();
 	g_byte_array_append(*ret, sid, (guint)size);
@@ -281,9 +290,9 @@ static bool parse_part(struct parser *p, struct parts *parts)
 		return parse_sid_part(p, &parts->group);
 	bool sacl = take(p, "S:");
 	if (!sacl && !take(p, "D:"))
-		return bad(p, "'O:', 'G:', 'D:' or 'S:' expected");
+		return ib_wim_sddl_bad(p, "'O:', 'G:', 'D:' or 'S:' expected");
 	if (parts->control & (sacl ? SD_SACL_PRESENT : SD_DACL_PRESENT))
-		return bad(p, "a part is given twice");
+		return ib_wim_sddl_bad(p, "a part is given twice");
 	return parse_acl(p, parts, sacl, sacl ? &parts->sacl : &parts->dacl);
 }
 

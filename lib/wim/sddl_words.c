@@ -1,5 +1,7 @@
 #include "wim/sddl_internal.h"
 
+#include "digest/digest.h"
+
 const struct sddl_word ib_wim_sddl_types[] = {
 	{ "A", 0x00 },	{ "D", 0x01 },	{ "AU", 0x02 }, { "AL", 0x03 }, { "OA", 0x05 }, { "OD", 0x06 },
 	{ "OU", 0x07 }, { "OL", 0x08 }, { "XA", 0x09 }, { "XD", 0x0a }, { "ZA", 0x0b }, { "XU", 0x0d },
@@ -56,5 +58,24 @@ bool ib_wim_sddl_type_is_plain(uint32_t type)
 
 bool ib_wim_sddl_type_is_object(uint32_t type)
 {
-	return type >= 0x05 && type <= 0x08;
+	return (type >= 0x05 && type <= 0x08) || type == 0x0b;
+}
+
+bool ib_wim_sddl_type_is_conditional(uint32_t type)
+{
+	return type == 0x09 || type == 0x0a || type == 0x0b || type == 0x0d || type == 0x15;
+}
+
+char *ib_sddl_service_sid(const char *service)
+{
+	g_autofree char *upper = ib_name_fold(service);
+	size_t bytes;
+	g_autofree uint8_t *utf16 = ib_utf8_to_utf16(upper, &bytes);
+	uint8_t hash[IB_SHA1_SIZE];
+	GString *sid = g_string_new("S-1-5-80");
+
+	ib_digest_bytes(IB_DIGEST_SHA1, utf16 ? utf16 : hash, utf16 ? bytes : 0, hash);
+	for (size_t i = 0; i < sizeof hash; i += 4)
+		g_string_append_printf(sid, "-%u", ib_le32(hash + i));
+	return g_string_free(sid, FALSE);
 }

@@ -271,9 +271,10 @@ void ib_node_set_security(struct ib_image *image, struct ib_node *node, GBytes *
 
 /**
  * SDDL text to a self-relative descriptor: owner, group, DACL, SACL; allow, deny, audit,
- * object ACEs; SIDs by number and by the well-known two-letter names.
+ * object, conditional (XA, XD, XU, ZA, FL) and attribute (RA) ACEs; SIDs by number and by the well-known two-letter
+ * names.
  * Throws IB_ERR_INPUT with the place in the text. Result: g_bytes_unref.
- * Conditional and attribute entries (XA, XD, XU, ZA, RA, FL) and SIDs relative to a domain are refused by name.
+ * SIDs relative to a domain are refused by name.
  * Format: MS-DTYP 2.5.1, 2.4.
  */
 bool ib_sddl_parse(const char *text, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
@@ -281,6 +282,10 @@ bool ib_sddl_parse(const char *text, GBytes **ret, struct ib_error **err) IB_MUS
 /** A descriptor's SDDL text; owned by the caller (g_free). Throws IB_ERR_INPUT when malformed, or when it has
  *  entries that ib_sddl_parse() does not take (images keep those as they are). */
 bool ib_sddl_format(GBytes *descriptor, char **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** The SID of a service by its name ("TrustedInstaller" of "NT SERVICE\\TrustedInstaller"): S-1-5-80 and the SHA-1 of
+ *  the upper-cased name. @return owned by the caller (g_free). Source: MS-DTYP 2.4.2.4. */
+char *ib_sddl_service_sid(const char *service);
 
 /**
  * The descriptor that a new file (or folder) gets in a folder: its inheritable entries, marked as inherited, with the
