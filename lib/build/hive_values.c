@@ -302,7 +302,8 @@ static char *state_text(const struct ib_hive_info *info)
 		return g_strdup("clean");
 	if (!info->replayed)
 		return g_strdup("dirty, taken as it is");
-	return g_strdup_printf("dirty, completed by %u log entr%s", info->replayed, info->replayed == 1 ? "y" : "ies");
+	return g_strdup_printf("dirty, completed by %u log entr%s of %u page%s", info->replayed,
+			       info->replayed == 1 ? "y" : "ies", info->pages, info->pages == 1 ? "" : "s");
 }
 
 bool ib_hive_place_verify(struct ib_hive_place *p, char **ret_json, struct ib_error **err)

@@ -549,11 +549,11 @@ bool ib_hive_load(GBytes *bytes, const struct ib_hive_options *options, struct i
 	if (!options)
 		options = &none;
 	const char *name = options->name ? options->name : "hive";
+	if (size >= 4 && memcmp(p, "regf", 4) != 0)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a hive: it does not begin with 'regf' at offset 0x0", name);
 	if (size < BASE_BLOCK + BIN_UNIT)
 		return ib_throw(err, IB_ERR_INPUT, "hive '%s' has %zu bytes, the smallest hive has %u", name, size,
 				BASE_BLOCK + BIN_UNIT);
-	if (memcmp(p, "regf", 4) != 0)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a hive: it does not begin with 'regf' at offset 0x0", name);
 	struct ib_hive_info info = { .sequence = { ib_le32(p + BB_SEQ1), ib_le32(p + BB_SEQ2) }, .file_bytes = size };
 	return ib_registry_recover(bytes, options, &info, &file, err) && load_bytes(file, name, &info, ret, err);
 }

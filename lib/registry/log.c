@@ -103,6 +103,7 @@ struct repair {
 	size_t limit; /* it cannot grow past the hive and its logs together */
 	uint32_t last; /* sequence of the last change applied */
 	unsigned applied;
+	unsigned pages; /* written */
 };
 
 static bool resize(struct repair *r, uint32_t bins)
@@ -139,6 +140,7 @@ static bool apply_entry(struct repair *r, const uint8_t *e)
 		memcpy(r->file + BASE_BLOCK + at, e + from, len);
 		from += len;
 	}
+	r->pages += pages;
 	return true;
 }
 
@@ -179,11 +181,12 @@ static void apply_sectors(struct repair *r, const struct log *log, uint32_t hive
 		from += SECTOR;
 	}
 	r->last = log->first;
+	r->pages += (unsigned)need;
 	r->applied++;
 }
 
 /* Take what the logs hold into a copy of the hive. *ret is NULL when they hold nothing for it. */
-static bool replay(GBytes *file, struct log logs[2], unsigned *ret_applied, GBytes **ret, struct ib_error **err)
+static bool replay(GBytes *file, struct log logs[2], struct ib_hive_info *info, GBytes **ret, struct ib_error **err)
 {
 	struct repair r = { 0 };
 	const uint8_t *p = g_bytes_get_data(file, &r.size);
@@ -223,7 +226,8 @@ static bool replay(GBytes *file, struct log logs[2], unsigned *ret_applied, GByt
 	ib_put_le32(r.file + BB_SEQ2, r.last + 1);
 	ib_put_le32(r.file + BB_SUM, ib_registry_checksum(r.file));
 	*ret = g_bytes_new_take(r.file, r.size);
-	*ret_applied = r.applied;
+	info->replayed = r.applied;
+	info->pages = r.pages;
 	return true;
 }
 
@@ -241,7 +245,7 @@ bool ib_registry_recover(GBytes *file, const struct ib_hive_options *options, st
 		return true;
 	}
 	info->dirty = true;
-	if (!replay(file, logs, &info->replayed, ret, err))
+	if (!replay(file, logs, info, ret, err))
 		return false;
 	if (*ret)
 		return true;

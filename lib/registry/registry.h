@@ -85,6 +85,7 @@ struct ib_hive_info {
 	unsigned depth;       /**< of the deepest key; the root has 0 */
 	bool dirty;           /**< the file alone was not whole */
 	unsigned replayed;    /**< entries of logs that completed it; 0 with dirty: it was taken as it is */
+	unsigned pages;       /**< pages those entries (sectors, a log of the old kind) wrote */
 	unsigned resorted;    /**< keys whose subkeys were not in Windows' order; they are now */
 	unsigned left_out;    /**< volatile keys, which do not belong in a file */
 };
