@@ -91,6 +91,7 @@ struct blob {
 };
 
 struct spool;
+struct out_buffer;
 
 /* What the spool does when a blob is complete; the blob belongs to it from then on. */
 typedef bool (*spool_done)(void *data, struct blob *blob, struct ib_error **err);
@@ -204,6 +205,13 @@ bool ib_wim_check_range(struct ib_wim *wim, const struct reshdr *r, const char *
 bool ib_wim_solid_new(struct ib_wim *wim, const struct reshdr *r, struct solid **ret, struct ib_error **err);
 void ib_wim_solid_free(void *solid);
 bool ib_wim_solid_read(struct ib_wim *wim, struct solid *s, uint64_t at, void *buf, size_t len, struct ib_error **err);
+
+/* ---- solid_write.c ---- */
+/* Write blobs, in their order, as one LZMS resource; sets their `out`. */
+bool ib_wim_solid_write(struct ib_wim *wim, GPtrArray *blobs, uint32_t chunk, struct out_buffer *out,
+			struct ib_progress *progress, struct reshdr *ret, struct ib_error **err);
+/* Bytes of header and table. */
+uint64_t ib_wim_solid_overhead(uint64_t plain, uint32_t chunk);
 
 /* ---- spool.c ---- */
 struct spool_params {

@@ -304,6 +304,10 @@ struct ib_wim_write_options {
 	enum ib_wim_compression compression;
 	bool set_compression;        /**< use `compression`/`chunk_size` instead of the input's */
 	uint32_t chunk_size;
+	bool recompress;             /**< compress everything anew, also what could be copied */
+	bool solid;                  /**< all content in one LZMS resource (.esd); compression is LZMS then, chunk_size of
+				          the metadata */
+	uint32_t solid_chunk;        /**< bytes, a power of two; 0: 8 MiB. A thread needs about ten times as much memory */
 	bool integrity;              /**< write an integrity table */
 	uint8_t guid[16];            /**< of the result; reproducible builds give a UUIDv5 */
 	uint64_t time;               /**< FILETIME: LASTMODIFICATIONTIME of edited images */
@@ -323,7 +327,7 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
 /**
  * Write all images to an output (a new file, or a region of an ISO).
  * Blobs no image refers to are left out. The header is written last; before, the file says it is incomplete.
- * LZMS and solid files are read, not written: choose another compression for the result.
+ * Content of a solid file is compressed anew, also when the result is solid.
  * @param ret_size  size of the WIM in bytes
  * Throws IB_ERR_SYSTEM (space …), IB_ERR_INPUT/IB_ERR_VERIFY (a source blob is bad), IB_ERR_INTERRUPTED.
  */

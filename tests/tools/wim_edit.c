@@ -4,6 +4,7 @@
  *   tool_wim_edit IN OUT [option=value …] [edit …]
  *
  * options: image=N compression=none|xpress|lzx chunk=N threads=N level=N integrity=1 base=N spool=DIR new=1
+ *          recompress=1 solid=1 solid_chunk=N
  * edits:   put PATH FILE SDDL|- ATTR · set PATH FILE · link PATH NEW · rm PATH · mv PATH NEW · mkdir PATH ·
  *          stream PATH NAME FILE · unstream PATH NAME · junction|symlink|dirlink PATH TARGET ·
  *          sd PATH SDDL · attr PATH ATTR · drop N · prop PATH TEXT · cat PATH · verify · boot N
@@ -243,6 +244,12 @@ static bool option(struct state *s, const char *arg)
 		s->base = strtoull(v, NULL, 0);
 	else if (g_str_has_prefix(arg, "spool="))
 		s->spool = v;
+	else if (g_str_has_prefix(arg, "solid_chunk="))
+		s->options.solid_chunk = (uint32_t)atoi(v);
+	else if (g_str_has_prefix(arg, "solid="))
+		s->options.solid = true;
+	else if (g_str_has_prefix(arg, "recompress="))
+		s->options.recompress = true;
 	else if (g_str_has_prefix(arg, "new="))
 		s->fresh = true;
 	else if (g_str_has_prefix(arg, "compression=")) {
