@@ -123,6 +123,39 @@ bool ib_approval_record(const char *dir, const struct ib_approval *a, char **ret
 	return true;
 }
 
+/* ---- keeping ---- */
+
+static bool same_subject(const char *old_dir, const char *new_dir, struct ib_error **err)
+{
+	g_autofree char *old_sums = g_build_filename(old_dir, "SHA256SUMS", NULL), *a = NULL, *b = NULL;
+
+	if (!g_file_test(old_sums, G_FILE_TEST_IS_REGULAR))
+		return false;
+	return folder_subject(old_dir, &a, err) && folder_subject(new_dir, &b, err) && strcmp(a, b) == 0;
+}
+
+static bool copy_record(const char *from_dir, const char *to_dir, const char *name, struct ib_error **err)
+{
+	g_autofree char *from = g_build_filename(from_dir, name, NULL), *to = g_build_filename(to_dir, name, NULL);
+	g_autoptr(GBytes) bytes = NULL;
+
+	return ib_file_read(from, RECORD_MAX, &bytes, err) &&
+	       ib_file_write(to, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), err);
+}
+
+bool approvals_keep(const char *old_dir, const char *new_dir, struct ib_error **err)
+{
+	g_autofree char *from = g_build_filename(old_dir, "records", NULL), *to = g_build_filename(new_dir, "records", NULL);
+	bool same = same_subject(old_dir, new_dir, err);
+	g_autoptr(GDir) d = same ? g_dir_open(from, 0, NULL) : NULL;
+	const char *name;
+
+	while (d && (name = g_dir_read_name(d)))
+		if (g_str_has_prefix(name, "approval-") && !copy_record(from, to, name, err))
+			return false;
+	return *err == NULL;
+}
+
 /* ---- the gate ---- */
 
 struct gate {

@@ -173,6 +173,9 @@ bool approvals_plan(struct build *b, struct ib_error **err);
 bool approvals_missing(const struct ib_ini *p, const struct ib_ini_options *vars, const char *dir, int64_t now,
 		       GPtrArray **ret, struct ib_error **err);
 
+/** A folder built again with the same bytes keeps the records about them; others are about other bytes. */
+bool approvals_keep(const char *old_dir, const char *new_dir, struct ib_error **err);
+
 /* deliver.c */
 bool deliver_folder(const struct ib_ini *p, const struct ib_build_options *o, const char *dir, char **ret_url,
 		    struct ib_error **err);
@@ -189,8 +192,10 @@ bool check_anchors(char *const *files, int64_t now, struct ib_anchors **ret, str
 /* json.c */
 /** The plan as one document; owned by the caller (g_free). */
 char *plan_json(const struct build *b);
-/** build.json; owned by the caller (g_free). */
-char *build_json(const struct build *b);
+/** Seconds of each stage so far; owned by the caller. */
+JsonObject *times_json(const struct build *b);
+/** build.json; the times of this run are no part of the file, only of the result. Owned by the caller (g_free). */
+char *build_json(const struct build *b, bool with_times);
 /** Pretty text of an object with a newline; owned by the caller (g_free). */
 char *json_text(JsonObject *object);
 /** Write an object to <work>/<name>. */

@@ -153,12 +153,22 @@ static JsonObject *file_json(const char *path, uint64_t bytes, const char *sha25
 	return o;
 }
 
-char *build_json(const struct build *b)
+JsonObject *times_json(const struct build *b)
+{
+	JsonObject *times = json_object_new();
+
+	for (guint i = 0; i < b->times->len; i++) {
+		const struct stage_time *t = &g_array_index(b->times, struct stage_time, i);
+		json_object_set_double_member(times, t->stage, t->seconds);
+	}
+	return times;
+}
+
+char *build_json(const struct build *b, bool with_times)
 {
 	g_autoptr(JsonObject) o = json_object_new();
 	g_autofree char *sha256 = ib_hex(b->digests.sha256, 32);
 	g_autofree char *windows = ib_version_text(&b->windows);
-	JsonObject *times = json_object_new();
 
 	json_object_set_string_member(o, "imgbuild", IB_VERSION);
 	set_profile(b, o);
@@ -173,10 +183,7 @@ char *build_json(const struct build *b)
 	if (b->has_metadata)
 		json_object_set_object_member(o, "metadata", metadata_json(b));
 	json_set_strings(o, "warnings", b->plan->warnings);
-	for (guint i = 0; i < b->times->len; i++) {
-		const struct stage_time *t = &g_array_index(b->times, struct stage_time, i);
-		json_object_set_double_member(times, t->stage, t->seconds);
-	}
-	json_object_set_object_member(o, "seconds", times);
+	if (with_times)
+		json_object_set_object_member(o, "seconds", times_json(b));
 	return json_text(o);
 }

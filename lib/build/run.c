@@ -321,7 +321,7 @@ static bool apply_all(struct build *b, struct ib_error **err)
 	return true;
 }
 
-/* Records of an earlier build of the same folder are about other bytes: they are not carried over. */
+/* How the folder was built: for publishing it later, and the times, which no signature covers. */
 static bool write_job(struct build *b, struct ib_error **err)
 {
 	g_autoptr(JsonObject) job = json_object_new();
@@ -337,6 +337,7 @@ static bool write_job(struct build *b, struct ib_error **err)
 	for (char *const *s = b->o->sets; s && *s; s++)
 		json_array_add_string_element(sets, *s);
 	json_object_set_array_member(job, "sets", sets);
+	json_object_set_object_member(job, "seconds", times_json(b));
 	return ib_dir_make(dir, err) && json_write(b, "records/job.json", job, err);
 }
 
@@ -344,7 +345,8 @@ static bool make_folder(struct build *b, struct ib_error **err)
 {
 	if (!ib_dir_remove(b->work_dir, err) || !ib_dir_make(b->work_dir, err))
 		return ib_while(err, "making the workspace");
-	if (!apply_all(b, err) || !write_job(b, err) || !ib_dir_sync(b->work_dir, err))
+	if (!apply_all(b, err) || !write_job(b, err) || !approvals_keep(b->final_dir, b->work_dir, err) ||
+	    !ib_dir_sync(b->work_dir, err))
 		return false;
 	return ib_dir_publish(b->work_dir, b->final_dir, err);
 }
@@ -371,7 +373,7 @@ static struct ib_build_result *collect(struct build *b, struct ib_error **err)
 	r->iso = g_build_filename(b->final_dir, iso, NULL);
 	r->iso_sha256 = ib_hex(b->digests.sha256, 32);
 	r->warnings = g_ptr_array_ref(b->plan->warnings);
-	r->json = build_json(b);
+	r->json = build_json(b, true);
 	if (!folder_files(b->final_dir, &r->files, err) || !deliver_if_asked(b, r, err)) {
 		ib_build_result_free(r);
 		return NULL;

@@ -116,7 +116,7 @@ static bool write_text(struct build *b, const char *name, const char *text, stru
 bool sign_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
 {
 	g_autoptr(GString) sm3 = g_string_new(NULL), sha256 = g_string_new(NULL);
-	g_autofree char *build = build_json(b);
+	g_autofree char *build = build_json(b, false);
 
 	if (!write_text(b, "evidence/plan.json", b->plan->json, err) || !write_text(b, "build.json", build, err))
 		return false;
