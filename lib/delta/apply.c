@@ -30,8 +30,8 @@ static bool transform(struct ib_delta_span source, const struct ib_delta_record 
 	if (!ib_delta_alloc(source.size, &copy, err))
 		return false;
 	memcpy(copy, source.data, source.size);
-	/* each entry of the three rifts that are joined may cut a piece in two */
-	moves->max = 4 * ib_delta_rift_limit(source.size, record->info.target_size);
+	/* each entry of the rifts that are joined may cut a piece in two */
+	moves->max = 3 * ib_delta_rift_limit(source.size, record->info.target_size);
 	if (!ib_delta_transform(copy, source.size, to, record->info.flags, moves, err))
 		return false;
 	*ret_copy = g_steal_pointer(&copy);

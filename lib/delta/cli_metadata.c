@@ -4,7 +4,7 @@
 struct state {
 	struct ib_delta_job *j;
 	const uint8_t *before; /* the metadata as it was */
-	GHashTable *seen;      /* offsets of signatures that are done, plus one */
+	uint8_t *seen;         /* a bit for each offset of #Blob: its signature is done */
 };
 
 static uint32_t load(const uint8_t *p, unsigned width)
@@ -62,8 +62,9 @@ static bool map_blob(struct state *s, unsigned table, uint32_t offset, struct ib
 	const struct ib_delta_cli *cli = s->j->cli;
 	uint32_t size = cli->layout.streams[IB_DELTA_BLOB].size;
 
-	if (offset == 0 || offset >= size || !g_hash_table_add(s->seen, GSIZE_TO_POINTER((gsize)offset + 1)))
+	if (offset == 0 || offset >= size || s->seen[offset / 8] & 1u << offset % 8)
 		return true;
+	s->seen[offset / 8] |= (uint8_t)(1u << offset % 8);
 	size_t at = cli->layout.streams[IB_DELTA_BLOB].offset - cli->metadata + offset;
 	const uint8_t *p = s->before + at;
 	size_t left = size - offset, header = p[0] & 0x80 ? (p[0] & 0x40 ? 4 : 2) : 1;
@@ -109,13 +110,14 @@ static bool map_tables(struct state *s, struct ib_error **err)
 
 bool ib_delta_cli_metadata(struct ib_delta_job *j, struct ib_error **err)
 {
+	size_t bits = j->cli->layout.streams[IB_DELTA_BLOB].size / 8 + 1;
 	g_autofree uint8_t *before = NULL;
+	g_autofree uint8_t *seen = NULL;
 
-	if (!ib_delta_alloc(j->cli->metadata_size, &before, err))
+	if (!ib_delta_alloc(j->cli->metadata_size, &before, err) || !ib_delta_alloc(bits, &seen, err))
 		return false;
 	memcpy(before, j->bytes + j->cli->metadata, j->cli->metadata_size);
-	struct state s = { .j = j, .before = before, .seen = g_hash_table_new(NULL, NULL) };
-	bool ok = map_tables(&s, err);
-	g_hash_table_destroy(s.seen);
-	return ok;
+	memset(seen, 0, bits);
+	struct state s = { .j = j, .before = before, .seen = seen };
+	return map_tables(&s, err);
 }

@@ -58,7 +58,7 @@ static bool decode_chunks(struct ib_reader *r, const struct header *h, struct ib
 
 bool ib_delta_container_size(struct ib_delta_span body, uint64_t *ret, struct ib_error **err)
 {
-	struct header h;
+	struct header h = { 0 };
 
 	if (!read_header(body, &h, err))
 		return false;
@@ -69,7 +69,7 @@ bool ib_delta_container_size(struct ib_delta_span body, uint64_t *ret, struct ib
 bool ib_delta_container_decode(struct ib_delta_span body, uint64_t limit, uint8_t **ret, uint64_t *ret_size,
 			       struct ib_error **err)
 {
-	struct header h;
+	struct header h = { 0 };
 	struct ib_decompressor *d;
 	g_autofree uint8_t *out = NULL;
 

@@ -136,12 +136,12 @@ struct ib_delta_rift {
 };
 
 /*
- * Entries worth keeping for files of this size: genuine rifts have one per moved block of code or data. A bound on
- * memory and on the work of composing.
+ * Entries worth keeping for files of this size: genuine rifts have one per moved function or table at most. This bounds
+ * the memory of joining and reversing them, which takes some 200 bytes for each entry of the joined rift.
  */
 static inline size_t ib_delta_rift_limit(uint64_t source, uint64_t target)
 {
-	return (size_t)((source + target) / 32 + 65536);
+	return (size_t)((source + target) / 384 + 16384);
 }
 
 void ib_delta_rift_clear(struct ib_delta_rift *r);

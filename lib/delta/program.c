@@ -165,8 +165,11 @@ static bool find_moves(const struct ib_delta_rift *forth, const struct ib_delta_
 {
 	ib_auto_rift middle = { .max = moves->max }, whole = { .max = moves->max };
 
-	return ib_delta_rift_compose(forth, &to->to_target, &middle, err) &&
-	       ib_delta_rift_compose(&middle, &to->to_file, &whole, err) && ib_delta_rift_reverse(&whole, moves, err);
+	if (!ib_delta_rift_compose(forth, &to->to_target, &middle, err) ||
+	    !ib_delta_rift_compose(&middle, &to->to_file, &whole, err))
+		return false;
+	ib_delta_rift_clear(&middle);
+	return ib_delta_rift_reverse(&whole, moves, err);
 }
 
 static bool transform(struct ib_delta_job *j, struct ib_delta_rift *moves, struct ib_error **err)

@@ -83,7 +83,7 @@ static bool put_bytes(struct reverse *r, const struct ib_delta_rift *table, stru
 static bool section(struct reverse *r, struct ib_delta_span bytes, struct ib_error **err)
 {
 	/* single bytes may be many, so this is more generous than a program's rift */
-	ib_auto_rift table = { .max = (size_t)((r->source.size + r->size) / 8 + 65536) };
+	ib_auto_rift table = { .max = (size_t)((r->source.size + r->size) / 16 + 65536) };
 	struct ib_delta_bits b;
 
 	ib_delta_bits_init(&b, bytes.data, bytes.size);
