@@ -139,7 +139,7 @@ function(ib_tests)
 			ib_program_tests(${layer})
 		endforeach()
 		ib_interop_programs()
-		foreach(layer lint unit torture hostile cli interop scenarios docs)
+		foreach(layer lint unit torture hostile roundtrip cli interop scenarios docs)
 			ib_script_tests(${layer})
 		endforeach()
 		# A test that leaks on purpose: if it passes, leaks go unnoticed (tests/README.md).

@@ -7,7 +7,7 @@
  *          recompress=1 solid=1 solid_chunk=N
  * edits:   put PATH FILE SDDL|- ATTR · set PATH FILE · link PATH NEW · rm PATH · mv PATH NEW · mkdir PATH ·
  *          stream PATH NAME FILE · unstream PATH NAME · junction|symlink|dirlink PATH TARGET ·
- *          sd PATH SDDL · attr PATH ATTR · drop N · prop PATH TEXT · cat PATH · verify · boot N
+ *          sd PATH SDDL · attr PATH ATTR · drop N · prop PATH TEXT · cat PATH · dump · verify · boot N
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +209,44 @@ static bool edit_dirlink(struct state *s, char **a, struct ib_error **err)
 	return put_link(s, a, IB_LINK_DIRECTORY, err);
 }
 
+static void print_hash(const char *before, const uint8_t *hash)
+{
+	static const uint8_t none[IB_WIM_HASH_SIZE];
+	g_autofree char *hex = ib_hex(hash ? hash : none, IB_WIM_HASH_SIZE);
+
+	printf("%s%s", before, hex);
+}
+
+/* One line a node: path, attributes, descriptor, content, reparse tag and data, link group and count, streams. */
+static void dump(struct state *s, struct ib_node *node)
+{
+	g_autofree char *path = ib_node_path(node);
+	GBytes *sd = ib_node_security(s->image, node);
+	g_autofree char *hex = sd ? ib_hex(g_bytes_get_data(sd, NULL), g_bytes_get_size(sd)) : NULL;
+	const uint8_t *reparse = ib_node_reparse_hash(node);
+
+	printf("%s\t%x\t%s", path, ib_node_attributes(node), hex ? hex : "-");
+	/* a directory's hash is its reparse data */
+	print_hash("\t", ib_node_attributes(node) & IB_ATTR_DIRECTORY || ib_node_hash(node) == reparse ? NULL : ib_node_hash(node));
+	printf("\t%x", ib_node_reparse_tag(node));
+	print_hash(":", reparse);
+	printf("\t%" PRIu64 "\t%u", ib_node_link_group(node), ib_node_link_count(s->image, node));
+	for (unsigned i = 0; i < ib_node_stream_count(node); i++) {
+		g_autofree char *name = ib_node_stream_name(node, i);
+		printf("\t%s", name);
+		print_hash(":", ib_node_stream_hash(node, i));
+	}
+	putchar('\n');
+	for (struct ib_node *n = ib_node_first(node); n; n = ib_node_next(n))
+		dump(s, n);
+}
+
+static bool edit_dump(struct state *s, char **a, struct ib_error **err)
+{
+	dump(s, ib_image_root(s->image));
+	return true;
+}
+
 static const struct {
 	const char *name;
 	int args;
@@ -219,7 +257,7 @@ static const struct {
 	{ "drop", 1, edit_drop },   { "prop", 2, edit_prop }, { "cat", 1, edit_cat },	{ "verify", 0, edit_verify },
 	{ "boot", 1, edit_boot },   { "list", 1, edit_list }, { "stream", 3, edit_stream },
 	{ "unstream", 2, edit_unstream }, { "junction", 2, edit_junction }, { "symlink", 2, edit_symlink },
-	{ "dirlink", 2, edit_dirlink },
+	{ "dirlink", 2, edit_dirlink }, { "dump", 0, edit_dump },
 };
 
 static bool option(struct state *s, const char *arg)
