@@ -358,7 +358,7 @@ static bool save_wim(struct ib_hive_place *p, const char *out, uint64_t time, st
 	g_autofree char *name = g_strdup_printf("%u %s %s", p->index, p->path, hash);
 	ib_uuid5(info->guid, name, w.o.guid);
 	w.o.integrity = info->has_integrity;
-	w.o.set_compression = info->compression == IB_WIM_LZMS;
+	w.o.set_compression = info->has_solid; /* its content is compressed anew in any case */
 	w.o.compression = IB_WIM_LZX;
 	return ib_file_make(out, write_wim, &w, err) || ib_while(err, "writing '%s'", out);
 }

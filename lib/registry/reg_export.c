@@ -1,6 +1,7 @@
 /* Keys and values as .reg 5.00 text. */
 #include "registry/internal.h"
 
+#define NUL_UNIT "\xC0\x80" /* a NUL in a name, see registry.h */
 #define COLUMNS 76u /* a line of hex bytes ends here, as regedit's do */
 
 static void put_quoted(GString *out, const char *text)
@@ -53,6 +54,10 @@ static void put_value(GString *out, const struct ib_value *v)
 	size_t line_start = out->len;
 	g_autofree char *text = plain_text(v);
 
+	if (strstr(v->name, NUL_UNIT)) {
+		g_string_append(out, "; a value is left out: its name cannot be written here\r\n");
+		return;
+	}
 	if (*v->name)
 		put_quoted(out, v->name);
 	else
@@ -74,7 +79,7 @@ static void put_value(GString *out, const struct ib_value *v)
 static bool cannot_be_written(const char *name)
 {
 	for (; *name; name++) {
-		if ((uint8_t)*name < 0x20 || ((uint8_t)name[0] == 0xC0 && (uint8_t)name[1] == 0x80))
+		if ((uint8_t)*name < 0x20 || g_str_has_prefix(name, NUL_UNIT))
 			return true;
 		if (*name == ']' && name[1 + strspn(name + 1, " ")] == ';')
 			return true;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # imgbuild hive, on hives of hivex and in the laboratory's images: output, exit status, and what other tools say to it.
 . "$IB_SRC/tests/lib.sh"
-need hivexregedit reglookup 7zz wimverify wimextract wimdir wiminfo python3
+need hivexregedit 7zz wimverify wimextract wimupdate wimdir wiminfo python3 iconv
 hive() { "$imgbuild" hive "$@"; }
 export_hivex() { hivexregedit --export "$1" '\' | tr -d '\r'; }
 
@@ -154,6 +154,47 @@ expect 2 "'hive' has no action 'dump'" hive dump out.hiv
 expect 2 "'hive get' takes HIVE KEY [VALUE]" hive get out.hiv
 expect 5 '' hive set out.hiv K v --type sz --data x -o no/such/folder/x
 
+# A log of the old kind beside it, in other letters, has the sector that the hive lacks.
+python3 - <<-'PY'
+	import struct
+	hive = bytearray(open("out.hiv", "rb").read())
+	lost = hive.find(b"Acme") // 512 # this sector never reached the disk
+	whole = bytes(hive[lost * 512:lost * 512 + 512])
+	bins = struct.unpack_from("<I", hive, 40)[0]
+	sequence = struct.unpack_from("<I", hive, 4)[0]
+	def seal(block, first, second, kind):
+	    struct.pack_into("<II", block, 4, first, second)
+	    struct.pack_into("<I", block, 28, kind)
+	    total = 0
+	    for word in struct.unpack("<127I", block[:508]):
+	        total ^= word
+	    struct.pack_into("<I", block, 508, total)
+	log = bytearray(hive[:512])
+	seal(log, sequence + 1, sequence + 1, 1)
+	bits = bytearray(bins // 4096)
+	bits[(lost - 8) // 8] |= 1 << (lost - 8) % 8
+	log += b"DIRT" + bits
+	log += bytes(-len(log) % 512) + whole
+	seal(hive, sequence + 1, sequence, 0)
+	hive[lost * 512:lost * 512 + 512] = bytes(512)
+	open("Torn.hiv", "wb").write(hive)
+	open("torn.hiv.log1", "wb").write(log)
+PY
+expect 0 'dirty, completed by 1 log entry of 1 page' hive verify Torn.hiv
+says '- torn.hiv.log1'
+expect 0 'count: 0' hive diff Torn.hiv out.hiv
+expect 0 '' hive set Torn.hiv K v --type sz --data x -o whole.hiv
+expect 0 'state: clean' hive verify whole.hiv
+mv torn.hiv.log1 elsewhere
+expect 3 'is dirty' hive verify Torn.hiv
+expect 3 'is malformed' hive verify Torn.hiv --accept-dirty-hive
+mv elsewhere torn.hiv.log1
+
+# regedit reads UTF-16
+hive export out.hiv --key Acme --utf16 -o wide.reg > /dev/null
+diff <(iconv -f UTF-16 -t UTF-8 wide.reg) <(hive export out.hiv --key Acme) || fail "--utf16 says something else"
+[ "$(head -c 2 wide.reg | od -An -tx1)" = ' ff fe' ] || fail "no byte order mark"
+
 # 6. in an image: by word, by path, from the ISO; the control set is the one that Select names
 golden EnterpriseG sources/install.wim:1:SOFTWARE 'Microsoft\Windows NT\CurrentVersion' EditionID
 golden EnterpriseG "$media/lab-base.iso:1:Windows/System32/config/SOFTWARE" 'HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion' EditionID
@@ -193,4 +234,16 @@ expect 0 '' hive import "$media/lab-base.iso:1:SOFTWARE" first.reg -o fromiso.wi
 cmp new.wim fromiso.wim || fail "from the ISO it is another WIM"
 expect 0 '' hive import new.wim:1:SOFTWARE gone.reg -o new.wim
 expect 3 'has no key' hive get new.wim:1:SOFTWARE Acme
+
+# 8. a torn hive in an image is completed by its log, which is empty afterwards
+cp sources/install.wim torn.wim
+wimupdate torn.wim 1 > log 2>&1 <<-'UPDATE' || { cat log; fail "wimupdate"; }
+	add Torn.hiv /Windows/System32/config/SOFTWARE
+	add torn.hiv.log1 /Windows/System32/config/SOFTWARE.LOG1
+UPDATE
+expect 0 'dirty, completed by 1 log entry' hive verify torn.wim:1:SOFTWARE
+expect 0 '' hive import torn.wim:1:SOFTWARE gone.reg -o torn.wim
+expect 0 'state: clean' hive verify torn.wim:1:SOFTWARE
+wimextract torn.wim 1 /Windows/System32/config/SOFTWARE.LOG1 --dest-dir=. --no-acls > /dev/null
+[ -e SOFTWARE.LOG1 ] && [ ! -s SOFTWARE.LOG1 ] || fail "the log in the image is not empty"
 echo "ok"

@@ -181,3 +181,18 @@ Test(registry_text, names_that_cannot_be_written_are_named)
 	cr_expect_not_null(strstr(text, "; a subkey is left out"));
 	ib_hive_free(h);
 }
+
+Test(registry_text, names_that_text_cannot_hold_are_left_out)
+{
+	ib_auto_error err = NULL;
+	struct ib_hive *h = ib_hive_new("ROOT");
+	struct ib_key *k = NULL;
+
+	cr_assert(ib_key_make(h, ib_hive_root(h), "K\\a\xC0\x80z", &k, &err));
+	k = ib_key_find(ib_hive_root(h), "K");
+	cr_assert(ib_key_set_dword(h, k, "b\xC0\x80z", 1, &err) && ib_key_set_dword(h, k, "c", 2, &err));
+	g_autofree char *out = ib_hive_export(k, SOFTWARE);
+	cr_expect_str_eq(out, V5 "[" SOFTWARE "\\K]\r\n; a value is left out: its name cannot be written here\r\n"
+				 "\"c\"=dword:00000002\r\n; a subkey is left out: its name cannot be written here\r\n");
+	ib_hive_free(h);
+}

@@ -8,6 +8,7 @@
 const struct option hive_options[] = {
 	{ "output", 'o', "FILE", false, "export: absent: stdout; import, set: the result" },
 	{ "key", 0, "KEY", false, "export: this key and what is below it" },
+	{ "utf16", 0, NULL, false, "export: UTF-16 as regedit writes it; absent: UTF-8" },
 	{ "type", 0, "TYPE", false, "set: sz, expand, multi, dword, qword, binary ..." },
 	{ "data", 0, "DATA", true, "set: text, number or hex bytes; multi: several" },
 	{ "root", 0, "KEY", false, "name of the root; absent: told by the hive" },
@@ -49,18 +50,38 @@ static bool save(struct context *c, struct ib_hive_place *p, struct ib_error **e
 	return wrote(c, out);
 }
 
+/* Without a byte order mark regedit takes bytes for the machine's code page. */
+static bool widen(const char *text, GBytes **ret, struct ib_error **err)
+{
+	g_autofree char *marked = g_strconcat("\xef\xbb\xbf", text, NULL);
+	size_t len;
+	uint8_t *units = ib_utf8_to_utf16(marked, &len);
+
+	if (!units)
+		return ib_throw(err, IB_ERR_INPUT, "the hive holds text that is not UTF-16");
+	*ret = g_bytes_new_take(units, len);
+	return true;
+}
+
 static bool do_export(struct context *c, struct ib_hive_place *p, struct ib_error **err)
 {
 	const char *out = args_value(c->args, "output");
 	g_autofree char *text = NULL;
+	g_autoptr(GBytes) bytes = NULL;
 
 	if (c->json && !out)
 		return ib_throw(err, IB_ERR_USAGE, "'hive export' prints .reg text; it has no JSON form");
 	if (!ib_hive_place_export(p, args_value(c->args, "key"), &text, err))
 		return false;
+	if (!args_has(c->args, "utf16"))
+		bytes = g_bytes_new(text, strlen(text));
+	else if (!widen(text, &bytes, err))
+		return false;
+	gsize len;
+	const void *data = g_bytes_get_data(bytes, &len);
 	if (out)
-		return ib_file_write(out, text, strlen(text), err) && wrote(c, out);
-	fputs(text, stdout);
+		return ib_file_write(out, data, len, err) && wrote(c, out);
+	fwrite(data, 1, len, stdout);
 	return true;
 }
 
@@ -138,7 +159,7 @@ static const struct action {
 	const char *options; /* --root and --accept-dirty-hive fit all */
 	bool (*run)(struct context *c, struct ib_hive_place *p, struct ib_error **err);
 } actions[] = {
-	{ "export", "HIVE", 2, 2, false, "output key", do_export },
+	{ "export", "HIVE", 2, 2, false, "output key utf16", do_export },
 	{ "import", "HIVE FILE.reg", 3, 3, true, "output", do_import },
 	{ "get", "HIVE KEY [VALUE]", 3, 4, false, "", do_get },
 	{ "set", "HIVE KEY VALUE", 4, 4, true, "output type data", do_set },
@@ -149,7 +170,7 @@ static const struct action {
 /* An option that another action has: never ignored. */
 static bool check_options(const struct args *a, const struct action *action, struct ib_error **err)
 {
-	static const char *const special[] = { "output", "key", "type", "data" };
+	static const char *const special[] = { "output", "key", "utf16", "type", "data" };
 	g_auto(GStrv) known = g_strsplit(action->options, " ", -1);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(special); i++)
