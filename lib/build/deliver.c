@@ -5,6 +5,36 @@
 #define SUMS_MAX (16u << 20)
 #define SIGNATURE_MAX (1u << 20)
 
+/* ---- planning ---- */
+
+static bool throw_publish(const struct build *b, const char *key, const char *what, struct ib_error **err)
+{
+	g_autofree char *place = ib_ini_place(b->p, "publish", key);
+
+	return ib_throw(err, IB_ERR_INPUT, "%s: %s", place, what);
+}
+
+bool publish_plan(struct build *b, struct ib_error **err)
+{
+	const char *url = ib_ini_text(b->p, "publish", "url"), *host_key = ib_ini_text(b->p, "publish", "host-key");
+
+	if (!url) {
+		if (b->o->publish)
+			return ib_throw(err, IB_ERR_INPUT, "%s: --publish was given, but [publish] url is not set", ib_ini_path(b->p));
+		plan_warn(b, "[publish] url is not set: the folder stays where it is");
+		return true;
+	}
+	bool sftp = g_str_has_prefix(url, "sftp://");
+	if (!sftp && !g_str_has_prefix(url, "file:///"))
+		return throw_publish(b, "url", "an address to publish to begins with sftp:// or file:///", err);
+	if (sftp && (!host_key || !g_str_has_prefix(host_key, "SHA256:")))
+		return throw_publish(b, "host-key", "the server's key is not pinned; host-key = SHA256:… is needed", err);
+	if (sftp && !ib_ini_text(b->p, "publish", "key") && !ib_ini_text(b->p, "publish", "password"))
+		return throw_publish(b, "url", "neither [publish] key nor password says how to log in", err);
+	plan_add(b, "publish", 0, "%s to %s", b->o->publish ? "publish" : "publish, when asked,", url);
+	return true;
+}
+
 /* ---- connecting ---- */
 
 

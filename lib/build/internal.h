@@ -177,6 +177,7 @@ bool approvals_missing(const struct ib_ini *p, const struct ib_ini_options *vars
 bool approvals_keep(const char *old_dir, const char *new_dir, struct ib_error **err);
 
 /* deliver.c */
+bool publish_plan(struct build *b, struct ib_error **err);
 bool deliver_folder(const struct ib_ini *p, const struct ib_build_options *o, const char *dir, char **ret_url,
 		    struct ib_error **err);
 

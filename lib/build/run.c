@@ -21,6 +21,7 @@ static const struct stage stages[] = {
 	{ "report", "write the papers", NULL, report_apply },
 	{ "sign", "list and sign the digests", sign_plan, sign_apply },
 	{ "approvals", "look who must approve", approvals_plan, NULL },
+	{ "publish", "look where it goes", publish_plan, NULL },
 	{ NULL },
 };
 
