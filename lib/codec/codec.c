@@ -71,6 +71,9 @@ bool ib_decompressor_new(enum ib_codec codec, size_t max_block, struct ib_decomp
 
 bool ib_decompress(struct ib_decompressor *d, const void *in, size_t len, void *out, size_t out_len)
 {
+	/* no codec makes so few bytes fewer; and libwim's LZMS decoder leaves its stack on blocks of 0 to 2 bytes */
+	if (out_len < 3)
+		return false;
 	return wimlib_decompress(in, len, out, out_len, (struct wimlib_decompressor *)d) == 0;
 }
 

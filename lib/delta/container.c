@@ -49,7 +49,7 @@ static bool decode_chunks(struct ib_reader *r, const struct header *h, struct ib
 					h->total);
 		if (stored == plain)
 			memcpy(out + at, in, plain);
-		else if (!ib_decompress(d, in, stored, out + at, plain))
+		else if (stored > plain || !ib_decompress(d, in, stored, out + at, plain))
 			return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch is damaged behind byte %" PRIu64, at);
 		at += plain;
 	}

@@ -47,7 +47,7 @@ static bool decode_block(struct ib_reader *r, uint8_t *out, size_t left, size_t 
 	size_t stored = ib_reader_le32(r), plain = ib_reader_le32(r);
 	const uint8_t *in = stored < 4 ? NULL : ib_reader_take(r, stored - 4);
 
-	if (!in || plain > left)
+	if (!in || plain > left || stored - 4 > plain)
 		return ib_throw(err, IB_ERR_INPUT, "the compressed file has a bad block: %zu bytes for %zu, where %zu are left",
 				stored, plain, left);
 	*ret_plain = plain;

@@ -100,3 +100,19 @@ Test(codec, pool_stops_after_a_failure)
 	cr_assert_str_eq(ib_error_cause(err), "full");
 	g_byte_array_unref(c.bytes);
 }
+
+Test(codec, tiny_blocks_are_refused)
+{
+	static const enum ib_codec codecs[] = { IB_CODEC_XPRESS, IB_CODEC_LZX, IB_CODEC_LZMS };
+	static const uint8_t in[] = { 0, 0, 0, 0x18 };
+	uint8_t out[4];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(codecs); i++) {
+		struct ib_decompressor *d;
+		ib_auto_error err = NULL;
+		cr_assert(ib_decompressor_new(codecs[i], BLOCK, &d, &err));
+		for (size_t n = 0; n < 3; n++)
+			cr_assert_not(ib_decompress(d, in, sizeof(in), out, n));
+		ib_decompressor_free(d);
+	}
+}
