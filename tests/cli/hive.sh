@@ -191,8 +191,9 @@ expect 3 'is malformed' hive verify Torn.hiv --accept-dirty-hive
 mv elsewhere torn.hiv.log1
 
 # regedit reads UTF-16
-hive export out.hiv --key Acme --utf16 -o wide.reg > /dev/null
-diff <(iconv -f UTF-16 -t UTF-8 wide.reg) <(hive export out.hiv --key Acme) || fail "--utf16 says something else"
+expect 2 "--encoding takes utf-8 or utf-16, not 'utf-32'" hive export out.hiv --encoding utf-32
+hive export out.hiv --key Acme --encoding utf-16 -o wide.reg > /dev/null
+diff <(iconv -f UTF-16 -t UTF-8 wide.reg) <(hive export out.hiv --key Acme) || fail "UTF-16 says something else"
 [ "$(head -c 2 wide.reg | od -An -tx1)" = ' ff fe' ] || fail "no byte order mark"
 
 # 6. in an image: by word, by path, from the ISO; the control set is the one that Select names

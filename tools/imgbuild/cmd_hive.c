@@ -8,7 +8,7 @@
 const struct option hive_options[] = {
 	{ "output", 'o', "FILE", false, "export: absent: stdout; import, set: the result" },
 	{ "key", 0, "KEY", false, "export: this key and what is below it" },
-	{ "utf16", 0, NULL, false, "export: UTF-16 as regedit writes it; absent: UTF-8" },
+	{ "encoding", 0, "utf-8|utf-16", false, "export: utf-16 is for regedit; absent: utf-8" },
 	{ "type", 0, "TYPE", false, "set: sz, expand, multi, dword, qword, binary ..." },
 	{ "data", 0, "DATA", true, "set: text, number or hex bytes; multi: several" },
 	{ "root", 0, "KEY", false, "name of the root; absent: told by the hive" },
@@ -51,8 +51,14 @@ static bool save(struct context *c, struct ib_hive_place *p, struct ib_error **e
 }
 
 /* Without a byte order mark regedit takes bytes for the machine's code page. */
-static bool widen(const char *text, GBytes **ret, struct ib_error **err)
+static bool encode(const char *text, const char *encoding, GBytes **ret, struct ib_error **err)
 {
+	if (!encoding || strcmp(encoding, "utf-8") == 0) {
+		*ret = g_bytes_new(text, strlen(text));
+		return true;
+	}
+	if (strcmp(encoding, "utf-16") != 0)
+		return ib_throw(err, IB_ERR_USAGE, "--encoding takes utf-8 or utf-16, not '%s'", encoding);
 	g_autofree char *marked = g_strconcat("\xef\xbb\xbf", text, NULL);
 	size_t len;
 	uint8_t *units = ib_utf8_to_utf16(marked, &len);
@@ -71,11 +77,8 @@ static bool do_export(struct context *c, struct ib_hive_place *p, struct ib_erro
 
 	if (c->json && !out)
 		return ib_throw(err, IB_ERR_USAGE, "'hive export' prints .reg text; it has no JSON form");
-	if (!ib_hive_place_export(p, args_value(c->args, "key"), &text, err))
-		return false;
-	if (!args_has(c->args, "utf16"))
-		bytes = g_bytes_new(text, strlen(text));
-	else if (!widen(text, &bytes, err))
+	if (!ib_hive_place_export(p, args_value(c->args, "key"), &text, err) ||
+	    !encode(text, args_value(c->args, "encoding"), &bytes, err))
 		return false;
 	gsize len;
 	const void *data = g_bytes_get_data(bytes, &len);
@@ -159,7 +162,7 @@ static const struct action {
 	const char *options; /* --root and --accept-dirty-hive fit all */
 	bool (*run)(struct context *c, struct ib_hive_place *p, struct ib_error **err);
 } actions[] = {
-	{ "export", "HIVE", 2, 2, false, "output key utf16", do_export },
+	{ "export", "HIVE", 2, 2, false, "output key encoding", do_export },
 	{ "import", "HIVE FILE.reg", 3, 3, true, "output", do_import },
 	{ "get", "HIVE KEY [VALUE]", 3, 4, false, "", do_get },
 	{ "set", "HIVE KEY VALUE", 4, 4, true, "output type data", do_set },
@@ -170,7 +173,7 @@ static const struct action {
 /* An option that another action has: never ignored. */
 static bool check_options(const struct args *a, const struct action *action, struct ib_error **err)
 {
-	static const char *const special[] = { "output", "key", "utf16", "type", "data" };
+	static const char *const special[] = { "output", "key", "encoding", "type", "data" };
 	g_auto(GStrv) known = g_strsplit(action->options, " ", -1);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(special); i++)
