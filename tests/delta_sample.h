@@ -250,11 +250,14 @@ static inline size_t sample_common(const struct sample *s, size_t from, size_t p
 	return n;
 }
 
-#define SAMPLE_HASH(s, p) \
-	((sample_at(s, p) | sample_at(s, (p) + 1) << 8 | sample_at(s, (p) + 2) << 16 | (uint32_t)sample_at(s, (p) + 3) << 24) * \
-	 2654435761u >> 16)
+#define SAMPLE_HASH(s, p)                                                                                            \
+	((sample_at(s, p) | sample_at(s, (p) + 1) << 8 | sample_at(s, (p) + 2) << 16 |                               \
+	  (uint32_t)sample_at(s, (p) + 3) << 24) *                                                                   \
+		 2654435761u >>                                                                                      \
+	 16)
 
-static inline void sample_symbols(struct sample_bits *b, const struct sample *s, const struct sample_codes *c, size_t second)
+static inline void sample_symbols(struct sample_bits *b, const struct sample *s, const struct sample_codes *c,
+				  size_t second)
 {
 	size_t end = s->source_size + s->target_size, pos = 0;
 	g_autofree size_t *last = g_new0(size_t, 65536); /* place + 1 of the last four bytes with this hash */
@@ -266,7 +269,8 @@ static inline void sample_symbols(struct sample_bits *b, const struct sample *s,
 		if (can)
 			last[h] = pos + 1;
 		if (pos >= s->source_size) {
-			/* a match is not to cross into the second block, so that it may: nothing but its start matters */
+			/* a match is not to cross into the second block, so that it may: nothing but its start
+			 * matters */
 			const struct sample_codes *now = &c[pos >= second];
 			size_t out = pos - s->source_size, same = out < s->source_size ? sample_common(s, out, pos) : 0;
 			n = from ? sample_common(s, from - 1, pos) : 0;

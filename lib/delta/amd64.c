@@ -5,9 +5,9 @@
 #include "delta/pe_internal.h"
 
 /*
- * What follows an opcode: '.' nothing, '?' unknown, 'm' ModRM, 'b' a byte, 'B' ModRM and a byte, 'z' 4 bytes (2 with a 66
- * prefix), 'Z' ModRM and those, 'w' 2 bytes, 'e' 3 bytes, 'v' up to 8 bytes, 'o' an address, 'r' a byte's distance,
- * 'R' 4 bytes' distance, 'g' and 'G' groups F6 and F7, '2' the second map.
+ * What follows an opcode: '.' nothing, '?' unknown, 'm' ModRM, 'b' a byte, 'B' ModRM and a byte, 'z' 4 bytes (2 with
+ * a 66 prefix), 'Z' ModRM and those, 'w' 2 bytes, 'e' 3 bytes, 'v' up to 8 bytes, 'o' an address, 'r' a byte's
+ * distance, 'R' 4 bytes' distance, 'g' and 'G' groups F6 and F7, '2' the second map.
  */
 static const char one_byte[257] =
 	"mmmmbz??mmmmbz?2" "mmmmbz??mmmmbz??" "mmmmbz??mmmmbz??" "mmmmbz??mmmmbz??"

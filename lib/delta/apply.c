@@ -6,8 +6,8 @@ bool ib_delta_alloc(uint64_t size, uint8_t **ret, struct ib_error **err)
 	return *ret || ib_throw_memory(err);
 }
 
-static bool check_hash(const struct ib_delta_info *info, const char *whose, const uint8_t *want, struct ib_delta_span bytes,
-		       struct ib_error **err)
+static bool check_hash(const struct ib_delta_info *info, const char *whose, const uint8_t *want,
+		       struct ib_delta_span bytes, struct ib_error **err)
 {
 	uint8_t have[IB_DIGEST_MAX];
 	size_t n = ib_digest_size(info->hash);
@@ -17,13 +17,14 @@ static bool check_hash(const struct ib_delta_info *info, const char *whose, cons
 		return true;
 	g_autofree char *want_text = ib_hex(want, n);
 	g_autofree char *have_text = ib_hex(have, n);
-	return ib_throw(err, IB_ERR_VERIFY, "the delta's %s must have %s %s, it has %s", whose, ib_digest_name(info->hash),
-			want_text, have_text);
+	return ib_throw(err, IB_ERR_VERIFY, "the delta's %s must have %s %s, it has %s", whose,
+			ib_digest_name(info->hash), want_text, have_text);
 }
 
 /* What the patch was made against: a copy of the source with its program transformed. */
-static bool transform(struct ib_delta_span source, const struct ib_delta_record *record, const struct ib_delta_program *to,
-		      uint8_t **ret_copy, struct ib_delta_rift *moves, struct ib_error **err)
+static bool transform(struct ib_delta_span source, const struct ib_delta_record *record,
+		      const struct ib_delta_program *to, uint8_t **ret_copy, struct ib_delta_rift *moves,
+		      struct ib_error **err)
 {
 	g_autofree uint8_t *copy = NULL;
 
@@ -99,8 +100,8 @@ static bool decode_reverse(struct ib_delta_span source, const struct ib_delta_re
 	return true;
 }
 
-static bool decode_program(struct ib_delta_span source, const struct ib_delta_record *record, bool used_up, uint8_t **ret,
-			   struct ib_error **err)
+static bool decode_program(struct ib_delta_span source, const struct ib_delta_record *record, bool used_up,
+			   uint8_t **ret, struct ib_error **err)
 {
 	size_t limit = ib_delta_rift_limit(source.size, record->info.target_size);
 	struct ib_delta_program *to = g_new0(struct ib_delta_program, 1);
@@ -151,7 +152,8 @@ bool ib_delta_apply(GBytes *source, GBytes *record, const struct ib_delta_option
 	if (!ib_delta_record_read(bytes.data, bytes.size, &r, err))
 		return false;
 	if (r.info.target_size > max)
-		return ib_throw(err, IB_ERR_INPUT, "the delta makes %" PRIu64 " bytes, at most %" PRIu64 " are accepted here",
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta makes %" PRIu64 " bytes, at most %" PRIu64 " are accepted here",
 				r.info.target_size, max);
 	if (r.info.has_source_hash && !check_hash(&r.info, "source", r.info.source_hash, from, err))
 		return false;

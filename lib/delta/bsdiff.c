@@ -27,13 +27,17 @@ bool ib_delta_bsdiff(struct ib_delta_span source, struct ib_delta_span stream, u
 
 	for (uint64_t at = 0; at < size;) {
 		int64_t plus = magnitude(&r), insert = magnitude(&r), seek = magnitude(&r);
-		if (r.bad || plus < 0 || insert < 0 || (uint64_t)plus > size - at || (uint64_t)insert > size - at - (uint64_t)plus ||
-		    seek > far || seek < -far)
-			return ib_throw(err, IB_ERR_INPUT, "the delta's byte difference is malformed at byte %" PRIu64 " of its target", at);
+		if (r.bad || plus < 0 || insert < 0 || (uint64_t)plus > size - at ||
+		    (uint64_t)insert > size - at - (uint64_t)plus || seek > far || seek < -far)
+			return ib_throw(err, IB_ERR_INPUT,
+					"the delta's byte difference is malformed at byte %" PRIu64 " of its target",
+					at);
 		const uint8_t *difference = ib_reader_take(&r, (size_t)plus);
 		const uint8_t *extra = difference ? ib_reader_take(&r, (size_t)insert) : NULL;
 		if (!extra)
-			return ib_throw(err, IB_ERR_INPUT, "the delta's byte difference ends early, at byte %" PRIu64 " of its target", at);
+			return ib_throw(err, IB_ERR_INPUT,
+					"the delta's byte difference ends early, at byte %" PRIu64 " of its target",
+					at);
 		add(source, old, difference, target + at, (uint64_t)plus);
 		memcpy(target + at + plus, extra, (size_t)insert);
 		at += (uint64_t)plus + (uint64_t)insert;

@@ -46,14 +46,16 @@ static bool find_body(const struct ib_delta_job *j, const uint8_t *row, struct b
 	return true;
 }
 
-static bool each_body(struct ib_delta_job *j, void (*run)(struct ib_delta_job *, const struct body *), struct ib_error **err)
+static bool each_body(struct ib_delta_job *j, void (*run)(struct ib_delta_job *, const struct body *),
+		      struct ib_error **err)
 {
 	const struct ib_delta_cli_tables *t = &j->cli->tables;
 	uint32_t rows = t->rows[IB_DELTA_TABLE_METHODDEF];
 
 	/* the creator never looks at the last row */
 	for (uint32_t i = 0; i + 1 < rows; i++) {
-		const uint8_t *row = j->bytes + t->start[IB_DELTA_TABLE_METHODDEF] + (size_t)i * t->row_size[IB_DELTA_TABLE_METHODDEF];
+		const uint8_t *row = j->bytes + t->start[IB_DELTA_TABLE_METHODDEF] +
+				     (size_t)i * t->row_size[IB_DELTA_TABLE_METHODDEF];
 		struct body body;
 		if (!find_body(j, row, &body))
 			continue;

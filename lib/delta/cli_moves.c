@@ -17,13 +17,15 @@ static bool add(struct ib_delta_rift *moves, const struct run *r, int64_t from, 
 	return ib_delta_rift_add(moves, (int64_t)target, (int64_t)source, err);
 }
 
-static bool move_run(const struct run *r, const struct ib_delta_rift *map, struct ib_delta_rift *moves, struct ib_error **err)
+static bool move_run(const struct run *r, const struct ib_delta_rift *map, struct ib_delta_rift *moves,
+		     struct ib_error **err)
 {
 	if (map->n == 0)
 		return ib_delta_rift_add(moves, (int64_t)r->target, (int64_t)r->source, err);
 	struct ib_delta_rift_entry last = map->e[map->n - 1];
 	int64_t shift = (int64_t)((uint64_t)last.to - (uint64_t)last.from);
-	if (map->e[0].from > r->first && shift >= 0 && !add(moves, r, r->first, (int64_t)(r->first + (uint64_t)shift), err))
+	if (map->e[0].from > r->first && shift >= 0 &&
+	    !add(moves, r, r->first, (int64_t)(r->first + (uint64_t)shift), err))
 		return false;
 	for (size_t i = 0; i < map->n && map->e[i].from <= UINT32_MAX; i++) {
 		struct ib_delta_rift_entry e = map->e[i];
@@ -76,7 +78,8 @@ struct cells {
 	bool any;
 };
 
-static bool move_cell(struct cells *c, uint64_t target, uint64_t source, struct ib_delta_rift *moves, struct ib_error **err)
+static bool move_cell(struct cells *c, uint64_t target, uint64_t source, struct ib_delta_rift *moves,
+		      struct ib_error **err)
 {
 	if (c->any && source - target == c->shift)
 		return true;
@@ -94,7 +97,8 @@ static bool move_row(struct cells *c, uint32_t from, uint32_t to, struct ib_delt
 	for (unsigned i = 0; i < IB_DELTA_COLUMNS_MAX && narrow[i] != 0; i++) {
 		if (!move_cell(c, target, source, moves, err))
 			return false;
-		if (wide[i] > narrow[i] && c->zeros != IB_DELTA_NOWHERE && !move_cell(c, target + narrow[i], c->zeros, moves, err))
+		if (wide[i] > narrow[i] && c->zeros != IB_DELTA_NOWHERE &&
+		    !move_cell(c, target + narrow[i], c->zeros, moves, err))
 			return false;
 		source += narrow[i];
 		target += wide[i];
@@ -102,7 +106,8 @@ static bool move_row(struct cells *c, uint32_t from, uint32_t to, struct ib_delt
 	return true;
 }
 
-static bool move_cells(struct cells *c, const struct ib_delta_rift *map, struct ib_delta_rift *moves, struct ib_error **err)
+static bool move_cells(struct cells *c, const struct ib_delta_rift *map, struct ib_delta_rift *moves,
+		       struct ib_error **err)
 {
 	uint32_t rows = c->from->rows[c->table];
 
@@ -126,7 +131,8 @@ static bool move_tables(const struct ib_delta_job *j, const struct ib_delta_cli_
 
 	for (unsigned t = 0; t < IB_DELTA_CLI_KNOWN; t++) {
 		const struct ib_delta_rift *map = &j->to->cli_map.tables[t];
-		struct run r = { .target = to->start[t], .source = from->start[t], .unit = from->row_size[t], .first = 1 };
+		struct run r = { .target = to->start[t], .source = from->start[t], .first = 1 };
+		r.unit = from->row_size[t];
 		if (from->rows[t] == 0 || to->rows[t] == 0)
 			continue;
 		cells.table = t;

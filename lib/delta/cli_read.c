@@ -13,7 +13,7 @@ bool ib_delta_cli_layout_read(struct ib_delta_bits *b, struct ib_delta_cli_layou
 	ret->present = ib_delta_bits(b, 1);
 	if (ret->present) {
 		for (unsigned i = 0; i < 5; i++)
-			(void)ib_delta_bits(b, 32); /* the whole metadata's place and headers: its streams tell enough */
+			(void)ib_delta_bits(b, 32); /* the whole metadata's place: its streams tell enough */
 		for (unsigned i = 0; i < IB_DELTA_STREAMS; i++) {
 			ret->streams[i].offset = (uint32_t)ib_delta_bits(b, 32);
 			ret->streams[i].size = (uint32_t)ib_delta_bits(b, 32);
@@ -89,7 +89,8 @@ static bool read_root(const uint8_t *file, const struct ib_delta_cli *cli, struc
 
 static bool read_tables(const uint8_t *file, struct ib_delta_cli_layout *l)
 {
-	struct ib_reader r = ib_reader_over(file + l->streams[IB_DELTA_TABLES].offset, l->streams[IB_DELTA_TABLES].size);
+	struct ib_reader r =
+		ib_reader_over(file + l->streams[IB_DELTA_TABLES].offset, l->streams[IB_DELTA_TABLES].size);
 
 	ib_reader_seek(&r, 6);
 	unsigned wide = ib_reader_u8(&r);
@@ -115,12 +116,13 @@ static bool find(const struct ib_delta_job *j, struct ib_delta_cli *cli)
 		return false;
 	cli->metadata_size = ib_le32(j->bytes + header + 12);
 	cli->metadata = ib_delta_pe_offset(&j->pe, ib_le32(j->bytes + header + 8), cli->metadata_size);
-	if (cli->metadata == IB_DELTA_NOWHERE || cli->metadata > UINT32_MAX / 2 || !read_root(j->bytes, cli, &cli->layout) ||
-	    !read_tables(j->bytes, &cli->layout))
+	if (cli->metadata == IB_DELTA_NOWHERE || cli->metadata > UINT32_MAX / 2 ||
+	    !read_root(j->bytes, cli, &cli->layout) || !read_tables(j->bytes, &cli->layout))
 		return false;
 	ib_delta_cli_measure(&cli->layout, ib_delta_cli_plain(j), &cli->tables);
 	cli->layout.present = true;
-	return cli->tables.end <= (uint64_t)cli->layout.streams[IB_DELTA_TABLES].offset + cli->layout.streams[IB_DELTA_TABLES].size;
+	return cli->tables.end <=
+	       (uint64_t)cli->layout.streams[IB_DELTA_TABLES].offset + cli->layout.streams[IB_DELTA_TABLES].size;
 }
 
 bool ib_delta_cli_open(struct ib_delta_job *j, struct ib_error **err)

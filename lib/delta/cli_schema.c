@@ -26,8 +26,8 @@ static const struct {
 } families[] = {
 	[TYPE_DEF_OR_REF] = { 2, 3, { 0x02, 0x01, 0x1B } },
 	[HAS_CONSTANT] = { 2, 3, { 0x04, 0x08, 0x17 } },
-	[HAS_CUSTOM_ATTRIBUTE] = { 5, 22, { 0x06, 0x04, 0x01, 0x02, 0x08, 0x09, 0x0A, 0x00, 0x0E, 0x17, 0x14, 0x11, 0x1A, 0x1B,
-					    0x20, 0x23, 0x26, 0x27, 0x28, 0x2A, 0x2C, 0x2B } },
+	[HAS_CUSTOM_ATTRIBUTE] = { 5, 22, { 0x06, 0x04, 0x01, 0x02, 0x08, 0x09, 0x0A, 0x00, 0x0E, 0x17, 0x14,
+					    0x11, 0x1A, 0x1B, 0x20, 0x23, 0x26, 0x27, 0x28, 0x2A, 0x2C, 0x2B } },
 	[HAS_FIELD_MARSHAL] = { 1, 2, { 0x04, 0x08 } },
 	[HAS_DECL_SECURITY] = { 2, 3, { 0x02, 0x06, 0x20 } },
 	[MEMBER_REF_PARENT] = { 3, 5, { 0x02, 0x01, 0x1A, 0x06, 0x1B } },
@@ -138,7 +138,8 @@ static unsigned width_of(const struct ib_delta_cli_layout *l, struct ib_delta_co
 
 void ib_delta_cli_measure(const struct ib_delta_cli_layout *layout, bool plain, struct ib_delta_cli_tables *ret)
 {
-	uint64_t at = (uint64_t)layout->streams[IB_DELTA_TABLES].offset + 24 + 4 * (unsigned)__builtin_popcountll(layout->valid);
+	uint64_t at = (uint64_t)layout->streams[IB_DELTA_TABLES].offset + 24 +
+		      4 * (unsigned)__builtin_popcountll(layout->valid);
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned t = 0; t < IB_DELTA_CLI_KNOWN; t++) {

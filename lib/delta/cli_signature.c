@@ -69,7 +69,8 @@ static unsigned skip_number(struct walk *w)
 /* A compressed TypeDefOrRef: mapped and written again, if it takes no more bytes than before. */
 static void type_token(struct walk *w)
 {
-	static const uint8_t tables[] = { 0x02, 0x02, 0x1B }; /* a TypeRef goes by the map of TypeDefs: so does the creator */
+	/* a TypeRef goes by the map of TypeDefs: so does the creator */
+	static const uint8_t tables[] = { 0x02, 0x02, 0x1B };
 	unsigned width;
 	size_t at = w->at;
 	uint32_t v = number(w, &width), tag = v & 3;

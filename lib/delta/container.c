@@ -24,15 +24,20 @@ static bool read_header(struct ib_delta_span s, struct header *ret, struct ib_er
 		return ib_throw(err, IB_ERR_INPUT, "the header of the delta's compressed patch is damaged");
 	*ret = (struct header){ .algorithm = s.data[7], .total = ib_le64(s.data + 8), .chunk = ib_le32(s.data + 16) };
 	if (ret->algorithm != LZMS && ret->algorithm != XPRESS_HUFF)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's patch is compressed by algorithm %u, only LZMS (5) and XPRESS "
-				"Huffman (4) are known", ret->algorithm);
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta's patch is compressed by algorithm %u, only LZMS (5) and XPRESS "
+				"Huffman (4) are known",
+				ret->algorithm);
 	if (ib_le32(s.data + 20) & 1)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch has chunks of a form that is not known");
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta's compressed patch has chunks of a form that is not known");
 	if (ret->chunk == 0 || ret->chunk > CHUNK_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch has chunks of %u bytes, at most %u are possible",
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta's compressed patch has chunks of %u bytes, at most %u are possible",
 				ret->chunk, CHUNK_MAX);
 	if (ret->algorithm == XPRESS_HUFF && MIN(ret->total, ret->chunk) > XPRESS_BLOCK_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's patch has XPRESS blocks of %u bytes, at most %u can be read", ret->chunk,
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta's patch has XPRESS blocks of %u bytes, at most %u can be read", ret->chunk,
 				XPRESS_BLOCK_MAX);
 	return true;
 }
@@ -45,12 +50,14 @@ static bool decode_chunks(struct ib_reader *r, const struct header *h, struct ib
 		size_t stored = ib_reader_le32(r);
 		const uint8_t *in = r->bad ? NULL : ib_reader_take(r, stored);
 		if (!in)
-			return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch ends early, at byte %" PRIu64 " of %" PRIu64, at,
-					h->total);
+			return ib_throw(err, IB_ERR_INPUT,
+					"the delta's compressed patch ends early, at byte %" PRIu64 " of %" PRIu64,
+					at, h->total);
 		if (stored == plain)
 			memcpy(out + at, in, plain);
 		else if (stored > plain || !ib_decompress(d, in, stored, out + at, plain))
-			return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch is damaged behind byte %" PRIu64, at);
+			return ib_throw(err, IB_ERR_INPUT,
+					"the delta's compressed patch is damaged behind byte %" PRIu64, at);
 		at += plain;
 	}
 	return true;
@@ -76,7 +83,8 @@ bool ib_delta_container_decode(struct ib_delta_span body, uint64_t limit, uint8_
 	if (!read_header(body, &h, err))
 		return false;
 	if (h.total > limit)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's compressed patch has %" PRIu64 " bytes, at most %" PRIu64 " make sense",
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta's compressed patch has %" PRIu64 " bytes, at most %" PRIu64 " make sense",
 				h.total, limit);
 	if (!ib_delta_alloc(h.total, &out, err))
 		return false;

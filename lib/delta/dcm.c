@@ -32,11 +32,13 @@ static bool decode_delta(struct ib_delta_span s, size_t skip, struct ib_delta_sp
 	struct ib_delta_record record;
 
 	if (s.size < skip)
-		return ib_throw(err, IB_ERR_INPUT, "the compressed file has %zu bytes, its header needs %zu", s.size, skip);
+		return ib_throw(err, IB_ERR_INPUT, "the compressed file has %zu bytes, its header needs %zu", s.size,
+				skip);
 	if (!ib_delta_record_read(s.data + skip, s.size - skip, &record, err))
 		return false;
 	if (record.info.target_size > IB_DCM_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "the compressed file holds %" PRIu64 " bytes, at most %" PRIu64 " are accepted",
+		return ib_throw(err, IB_ERR_INPUT,
+				"the compressed file holds %" PRIu64 " bytes, at most %" PRIu64 " are accepted",
 				record.info.target_size, IB_DCM_MAX);
 	return ib_delta_decode(basis, &record, true, ret, err);
 }
@@ -48,8 +50,9 @@ static bool decode_block(struct ib_reader *r, uint8_t *out, size_t left, size_t 
 	const uint8_t *in = stored < 4 ? NULL : ib_reader_take(r, stored - 4);
 
 	if (!in || plain > left || stored - 4 > plain)
-		return ib_throw(err, IB_ERR_INPUT, "the compressed file has a bad block: %zu bytes for %zu, where %zu are left",
-				stored, plain, left);
+		return ib_throw(err, IB_ERR_INPUT,
+				"the compressed file has a bad block: %zu bytes for %zu, where %zu are left", stored,
+				plain, left);
 	*ret_plain = plain;
 	if (stored - 4 == plain) {
 		memcpy(out, in, plain);
@@ -72,7 +75,8 @@ static bool decode_blocks(struct ib_delta_span s, GBytes **ret, struct ib_error 
 	uint32_t blocks = ib_reader_le32(&r);
 	size_t total = ib_reader_le32(&r);
 	if (r.bad || total > IB_DCM_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "the compressed file holds %zu bytes, at most %" PRIu64 " are accepted", total,
+		return ib_throw(err, IB_ERR_INPUT,
+				"the compressed file holds %zu bytes, at most %" PRIu64 " are accepted", total,
 				IB_DCM_MAX);
 	if (!ib_delta_alloc(total, &out, err))
 		return false;
@@ -83,7 +87,8 @@ static bool decode_blocks(struct ib_delta_span s, GBytes **ret, struct ib_error 
 		at += plain;
 	}
 	if (at != total || r.at != r.size)
-		return ib_throw(err, IB_ERR_INPUT, "the compressed file's blocks hold %zu of %zu bytes and leave %zu over", at, total,
+		return ib_throw(err, IB_ERR_INPUT,
+				"the compressed file's blocks hold %zu of %zu bytes and leave %zu over", at, total,
 				r.size - r.at);
 	*ret = g_bytes_new_take(g_steal_pointer(&out), total);
 	return true;
@@ -163,12 +168,13 @@ bool ib_dcm_dictionary(GBytes *wcp, GBytes **ret, struct ib_error **err)
 	child = child & below ? find_child(tree, child & ~below, false, DICTIONARY_NAME) : 0;
 	child = child & below ? find_child(tree, child & ~below, true, 0) : 0;
 	if (child == 0 || child & below || child > tree.size || tree.size - child < 16)
-		return ib_throw(err, IB_ERR_INPUT, "the program has no resource %u/%u, the manifest dictionary", DICTIONARY_TYPE,
-				DICTIONARY_NAME);
+		return ib_throw(err, IB_ERR_INPUT, "the program has no resource %u/%u, the manifest dictionary",
+				DICTIONARY_TYPE, DICTIONARY_NAME);
 	uint32_t rva = ib_le32(tree.data + child), size = ib_le32(tree.data + child + 4);
 	at = ib_delta_pe_offset(pe, rva, size);
 	if (at == IB_DELTA_NOWHERE)
-		return ib_throw(err, IB_ERR_INPUT, "the manifest dictionary (%u bytes at 0x%x) leaves the program", size, rva);
+		return ib_throw(err, IB_ERR_INPUT, "the manifest dictionary (%u bytes at 0x%x) leaves the program",
+				size, rva);
 	*ret = g_bytes_new(s.data + at, size);
 	return true;
 }

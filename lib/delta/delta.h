@@ -155,7 +155,8 @@ enum ib_dcm_kind ib_dcm_kind(GBytes *bytes);
  * record was used.
  *
  * @param bytes   borrowed; a DCM, DCN, DCD or DCS file
- * @param basis   borrowed; DCM: the dictionary (ib_dcm_dictionary()); DCD: the basis file; otherwise ignored, may be NULL
+ * @param basis   borrowed; DCM: the dictionary (ib_dcm_dictionary()); DCD: the basis file; otherwise ignored, may be
+ * NULL
  * @param ret     owned by the caller (g_bytes_unref)
  * Throws IB_ERR_INPUT for a malformed file, for more than IB_DCM_MAX bytes, for a missing basis, and for DCH, DCX and
  * plain files, by name.
@@ -171,7 +172,8 @@ bool ib_dcm_decode(GBytes *bytes, GBytes *basis, GBytes **ret, struct ib_error *
  */
 bool ib_dcm_dictionary(GBytes *wcp, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
-/** Whether these bytes are the dictionary every known Windows 10 and 11 has; another one is possible, but worth a note. */
+/** Whether these bytes are the dictionary every known Windows 10 and 11 has; another one is possible, but worth a
+ * note. */
 bool ib_dcm_dictionary_usual(GBytes *dictionary);
 
 #endif

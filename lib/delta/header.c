@@ -13,14 +13,14 @@ static const struct hash_id hash_ids[] = {
 	{ 0x8003, IB_DIGEST_MD5 }, { 0x8004, IB_DIGEST_SHA1 }, { 0x800C, IB_DIGEST_SHA256 },
 };
 
-static bool read_hash(struct ib_delta_span from, const char *whose, const struct hash_id *id, bool *ret_has, uint8_t *ret,
-		      struct ib_error **err)
+static bool read_hash(struct ib_delta_span from, const char *whose, const struct hash_id *id, bool *ret_has,
+		      uint8_t *ret, struct ib_error **err)
 {
 	if (!id || from.size == 0)
 		return true;
 	if (from.size != ib_digest_size(id->algorithm))
-		return ib_throw(err, IB_ERR_INPUT, "the delta's hash of its %s has %zu bytes, %s has %zu", whose, from.size,
-				ib_digest_name(id->algorithm), ib_digest_size(id->algorithm));
+		return ib_throw(err, IB_ERR_INPUT, "the delta's hash of its %s has %zu bytes, %s has %zu", whose,
+				from.size, ib_digest_name(id->algorithm), ib_digest_size(id->algorithm));
 	memcpy(ret, from.data, from.size);
 	*ret_has = true;
 	return true;
@@ -44,7 +44,8 @@ static bool read_fields(struct ib_delta_bits *b, struct ib_delta_info *info, con
 		if (hash_ids[i].id == hash)
 			*ret_id = &hash_ids[i];
 	if (!*ret_id && (hash != 0 || target_hash.size != 0))
-		return ib_throw(err, IB_ERR_INPUT, "the delta uses hash algorithm 0x%" PRIx64 ", which is not known", hash);
+		return ib_throw(err, IB_ERR_INPUT, "the delta uses hash algorithm 0x%" PRIx64 ", which is not known",
+				hash);
 	if (*ret_id)
 		info->hash = (*ret_id)->algorithm;
 	return read_hash(target_hash, "target", *ret_id, &info->has_target_hash, info->target_hash, err);
@@ -88,7 +89,8 @@ static bool read_stream(struct ib_delta_bits *b, struct ib_delta_record *ret, st
 	else if (ret->patch.size >= 4 && ib_le32(ret->patch.data) == CONTAINER_MAGIC)
 		info->body = IB_DELTA_BODY_CONTAINER;
 	if (ret->patch.size == 0 && info->target_size > 0)
-		return ib_throw(err, IB_ERR_INPUT, "the delta has no patch, but a target of %" PRIu64 " bytes", info->target_size);
+		return ib_throw(err, IB_ERR_INPUT, "the delta has no patch, but a target of %" PRIu64 " bytes",
+				info->target_size);
 	return true;
 }
 
@@ -104,16 +106,19 @@ bool ib_delta_record_read(const uint8_t *data, size_t size, struct ib_delta_reco
 
 	if (!is_record(data, size)) {
 		if (size < 8 || !is_record(data + 4, size - 4))
-			return ib_throw(err, IB_ERR_INPUT, "this is no delta: neither PA30 nor PA31 stands at its start");
+			return ib_throw(err, IB_ERR_INPUT,
+					"this is no delta: neither PA30 nor PA31 stands at its start");
 		uint32_t want = ib_le32(data), have = ib_crc32(0, data + 4, size - 4);
 		if (want != have)
-			return ib_throw(err, IB_ERR_VERIFY, "the delta's CRC-32 is %08x, its bytes have %08x", want, have);
+			return ib_throw(err, IB_ERR_VERIFY, "the delta's CRC-32 is %08x, its bytes have %08x", want,
+					have);
 		record.info.has_crc = true;
 		data += 4;
 		size -= 4;
 	}
 	if (size <= FIXED)
-		return ib_throw(err, IB_ERR_INPUT, "the delta has %zu bytes, its header needs more than %u", size, FIXED);
+		return ib_throw(err, IB_ERR_INPUT, "the delta has %zu bytes, its header needs more than %u", size,
+				FIXED);
 	record.info.pa31 = data[3] == '1';
 	record.info.time = ib_le64(data + 4);
 	ib_delta_bits_init(&b, data + FIXED, size - FIXED);

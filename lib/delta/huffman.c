@@ -61,7 +61,8 @@ bool ib_delta_code_make(struct ib_delta_code *c, const uint8_t *lengths, size_t 
 	for (unsigned len = IB_DELTA_FAST_BITS; len > 0; len--) {
 		for (unsigned k = 0; k < c->count[len]; k++) {
 			uint32_t e = (uint32_t)c->sorted[c->index[len] + k] << 8 | len;
-			for (unsigned at = turned(c->first[len] + k, len); at < 1u << IB_DELTA_FAST_BITS; at += 1u << len)
+			for (unsigned at = turned(c->first[len] + k, len); at < 1u << IB_DELTA_FAST_BITS;
+			     at += 1u << len)
 				c->fast[at] = e;
 		}
 	}

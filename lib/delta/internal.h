@@ -9,8 +9,8 @@
 /* ---- bits ---- */
 
 /*
- * Bits of borrowed bytes, lowest bit of each byte first. Reading past the end gives zeros and sets bad: check it after a
- * run of reads.
+ * Bits of borrowed bytes, lowest bit of each byte first. Reading past the end gives zeros and sets bad: check it
+ * after a run of reads.
  */
 struct ib_delta_bits {
 	const uint8_t *data;
@@ -166,7 +166,8 @@ int64_t ib_delta_rift_map(const struct ib_delta_rift *r, int64_t x);
 bool ib_delta_rift_compose(const struct ib_delta_rift *a, const struct ib_delta_rift *b, struct ib_delta_rift *ret,
 			   struct ib_error **err) IB_MUST_CHECK;
 /* The way back: of positions that map to the same place the first one up from 0 wins. ret holds max only on entry. */
-bool ib_delta_rift_reverse(const struct ib_delta_rift *r, struct ib_delta_rift *ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_delta_rift_reverse(const struct ib_delta_rift *r, struct ib_delta_rift *ret,
+			   struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- records ---- */
 

@@ -44,7 +44,8 @@ static bool use_block(struct lzx *z, size_t k, struct ib_error **err)
 	z->block = k;
 	if (!ib_delta_code_make(&z->main_code, l, MAIN) || !ib_delta_code_make(&z->length_code, l + MAIN, LENGTHS) ||
 	    !ib_delta_code_make(&z->aligned_code, l + MAIN + LENGTHS, ALIGNED))
-		return ib_throw(err, IB_ERR_INPUT, "the delta's patch has a prefix code that cannot be, in block %zu", k);
+		return ib_throw(err, IB_ERR_INPUT, "the delta's patch has a prefix code that cannot be, in block %zu",
+				k);
 	return true;
 }
 
@@ -130,7 +131,8 @@ static bool read_rift(struct lzx *z, struct ib_error **err)
 		return false;
 	z->rift.max += moves->n + 1;
 	for (size_t i = 0; i < moves->n; i++)
-		if (!ib_delta_rift_add(&z->rift, (int64_t)((uint64_t)moves->e[i].from + (uint64_t)source), moves->e[i].to, err))
+		if (!ib_delta_rift_add(&z->rift, (int64_t)((uint64_t)moves->e[i].from + (uint64_t)source),
+				       moves->e[i].to, err))
 			return false;
 	return ib_delta_rift_add(&z->rift, source, 0, err) && ib_delta_rift_sort(&z->rift, err);
 }
@@ -144,7 +146,8 @@ static int64_t rift_shift(const struct lzx *z)
 	return (int64_t)((uint64_t)e->to - (uint64_t)e->from);
 }
 
-/* Positions only grow, so the ruling entry is found by walking. The entry at the target's start keeps this above none. */
+/* Positions only grow, so the ruling entry is found by walking. The entry at the target's start keeps this above
+ * none. */
 static void follow_rift(struct lzx *z)
 {
 	int64_t pos = (int64_t)(z->job->source.size + z->out);
@@ -247,7 +250,8 @@ static bool copy(struct lzx *z, int64_t d, uint64_t n, struct ib_error **err)
 	uint64_t pos = job->source.size + z->out;
 
 	if (d <= 0 || (uint64_t)d > pos)
-		return ib_throw(err, IB_ERR_INPUT, "the delta's patch copies from outside its files at byte %" PRIu64, z->out);
+		return ib_throw(err, IB_ERR_INPUT, "the delta's patch copies from outside its files at byte %" PRIu64,
+				z->out);
 	uint64_t from = pos - (uint64_t)d;
 	if (from < job->source.size) {
 		uint64_t run = MIN(n, job->source.size - from);

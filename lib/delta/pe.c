@@ -64,8 +64,8 @@ bool ib_delta_pe_read(const uint8_t *data, size_t size, struct ib_delta_pe *ret,
 		return false;
 	size_t at = ret->optional + header_size;
 	if (sections > IB_DELTA_SECTIONS_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "the source program has %zu sections, at most %d are accepted", sections,
-				IB_DELTA_SECTIONS_MAX);
+		return ib_throw(err, IB_ERR_INPUT, "the source program has %zu sections, at most %d are accepted",
+				sections, IB_DELTA_SECTIONS_MAX);
 	if (sections * SECTION_HEADER > size - at)
 		return throw_no_program(err, "its section headers leave the file");
 	for (size_t i = 0; i < sections; i++, at += SECTION_HEADER)

@@ -59,7 +59,8 @@ bool ib_delta_amd64_disasm(struct ib_delta_job *j, struct ib_error **err)
 	size_t n = function_count(j, &table);
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t begin = ib_le32(j->bytes + table + i * RECORD), end = ib_le32(j->bytes + table + i * RECORD + 4);
+		uint32_t begin = ib_le32(j->bytes + table + i * RECORD),
+			 end = ib_le32(j->bytes + table + i * RECORD + 4);
 		if (begin == 0 || end <= begin)
 			continue;
 		size_t at = ib_delta_pe_offset(&j->pe, begin, 1);

@@ -101,7 +101,8 @@ static void calls(struct ib_delta_job *j, const struct code *c)
 	}
 }
 
-static bool each_code(struct ib_delta_job *j, void (*run)(struct ib_delta_job *, const struct code *), struct ib_error **err)
+static bool each_code(struct ib_delta_job *j, void (*run)(struct ib_delta_job *, const struct code *),
+		      struct ib_error **err)
 {
 	for (unsigned i = 0; i < j->pe.section_count; i++) {
 		struct code c = code_of(j, &j->pe.sections[i]);

@@ -12,7 +12,8 @@
 static size_t descriptor(const struct ib_delta_job *j, unsigned i)
 {
 	uint32_t rva = j->pe.dirs[IB_DELTA_DIR_IMPORT].rva;
-	size_t at = rva ? ib_delta_pe_offset(&j->pe, (uint64_t)rva + (uint64_t)i * DESCRIPTOR, DESCRIPTOR) : IB_DELTA_NOWHERE;
+	size_t at = rva ? ib_delta_pe_offset(&j->pe, (uint64_t)rva + (uint64_t)i * DESCRIPTOR, DESCRIPTOR)
+			: IB_DELTA_NOWHERE;
 
 	if (at == IB_DELTA_NOWHERE)
 		return at;
@@ -105,7 +106,8 @@ static bool map_thunk(struct ib_delta_job *j, size_t at, enum thunks kind, bool 
 		if (j->pe.plus)
 			ib_put_le64(j->bytes + at, j->to->image_base + (uint64_t)ib_delta_map(j, (int64_t)rva));
 		else
-			ib_put_le32(j->bytes + at, (uint32_t)(j->to->image_base + (uint64_t)ib_delta_map(j, (uint32_t)rva)));
+			ib_put_le32(j->bytes + at,
+				    (uint32_t)(j->to->image_base + (uint64_t)ib_delta_map(j, (uint32_t)rva)));
 		return true;
 	}
 	if (v & ordinal || v >> 32 || leave_names)

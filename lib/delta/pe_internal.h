@@ -113,7 +113,8 @@ bool ib_delta_program_read(struct ib_delta_span preprocess, size_t limit, struct
 			   struct ib_error **err) IB_MUST_CHECK;
 void ib_delta_program_clear(struct ib_delta_program *p);
 /* The managed parts of it. */
-bool ib_delta_cli_layout_read(struct ib_delta_bits *b, struct ib_delta_cli_layout *ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_delta_cli_layout_read(struct ib_delta_bits *b, struct ib_delta_cli_layout *ret,
+			      struct ib_error **err) IB_MUST_CHECK;
 bool ib_delta_cli_map_read(struct ib_delta_bits *b, size_t limit, struct ib_delta_cli_map *ret, struct ib_error **err)
 	IB_MUST_CHECK;
 

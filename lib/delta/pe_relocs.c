@@ -69,7 +69,8 @@ static bool read_block(struct ib_delta_job *j, const uint8_t *p, size_t size, ui
 	return true;
 }
 
-static bool read_table(struct ib_delta_job *j, const uint8_t *table, size_t size, struct relocs *l, struct ib_error **err)
+static bool read_table(struct ib_delta_job *j, const uint8_t *table, size_t size, struct relocs *l,
+		       struct ib_error **err)
 {
 	size_t at = 0;
 
@@ -91,7 +92,8 @@ static void sort(struct relocs *l)
 		for (size_t i = 0; i < l->n; i += 2 * width) {
 			size_t mid = MIN(i + width, l->n), end = MIN(i + 2 * width, l->n), a = i, b = mid;
 			for (size_t k = i; k < end; k++)
-				l->spare[k] = b >= end || (a < mid && l->e[a].rva <= l->e[b].rva) ? l->e[a++] : l->e[b++];
+				l->spare[k] =
+					b >= end || (a < mid && l->e[a].rva <= l->e[b].rva) ? l->e[a++] : l->e[b++];
 		}
 		struct reloc *swap = l->e;
 		l->e = l->spare;
@@ -161,7 +163,8 @@ static bool rewrite(struct ib_delta_job *j, size_t at, struct ib_error **err)
 
 	/* sorting takes nine bytes for each of the table; genuine tables are a few hundredths of their file */
 	if (size > j->size / 9 + TABLE_FREE)
-		return ib_throw(err, IB_ERR_INPUT, "the source program has %zu bytes of relocations in a file of %zu", size, j->size);
+		return ib_throw(err, IB_ERR_INPUT, "the source program has %zu bytes of relocations in a file of %zu",
+				size, j->size);
 	/* relocations may correct the table itself; what counts is how it was */
 	g_autofree uint8_t *table = g_try_malloc(MAX(size, 1));
 	l.e = g_try_malloc_n(l.room + 1, sizeof(*l.e));

@@ -1,6 +1,6 @@
 /*
- * RESOURCES: offsets in the resource tree, which count from its start. The creator treats the address in a leaf, an RVA,
- * as such an offset too.
+ * RESOURCES: offsets in the resource tree, which count from its start. The creator treats the address in a leaf, an
+ * RVA, as such an offset too.
  */
 #include "delta/pe_internal.h"
 
@@ -21,7 +21,8 @@ static void move_offset(struct walk *w, size_t offset)
 
 	if ((v & ~BELOW) == 0)
 		return;
-	uint64_t moved = (uint64_t)ib_delta_map(w->j, (int64_t)w->rva + (v & ~BELOW)) - (uint64_t)ib_delta_map(w->j, w->rva);
+	uint64_t moved =
+		(uint64_t)ib_delta_map(w->j, (int64_t)w->rva + (v & ~BELOW)) - (uint64_t)ib_delta_map(w->j, w->rva);
 	ib_put_le32(p, ((uint32_t)moved & ~BELOW) | (v & BELOW));
 	ib_delta_mark(w->j, w->at + offset, 4, IB_DELTA_BOTH);
 }

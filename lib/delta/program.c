@@ -155,13 +155,14 @@ static bool refuse_machine(uint16_t machine, struct ib_error **err)
 	}
 	if (!name)
 		return true;
-	ib_throw(err, IB_ERR_INPUT, "the source is an %s program, and how deltas transform those has never been published", name);
+	ib_throw(err, IB_ERR_INPUT,
+		 "the source is an %s program, and how deltas transform those has never been published", name);
 	return ib_hint(err, "use a delta that needs no source, or the complete file");
 }
 
 /* First the file's offsets to RVAs, then to the target's RVAs, then to its offsets; and all of that backwards. */
-static bool find_moves(const struct ib_delta_rift *forth, const struct ib_delta_program *to, struct ib_delta_rift *moves,
-		       struct ib_error **err)
+static bool find_moves(const struct ib_delta_rift *forth, const struct ib_delta_program *to,
+		       struct ib_delta_rift *moves, struct ib_error **err)
 {
 	ib_auto_rift middle = { .max = moves->max }, whole = { .max = moves->max };
 
@@ -199,7 +200,11 @@ bool ib_delta_transform(uint8_t *bytes, size_t size, const struct ib_delta_progr
 		return ib_delta_rift_add(&forth, 0, 0, err) && find_moves(&forth, to, moves, err);
 	}
 	struct ib_delta_job *j = g_new0(struct ib_delta_job, 1);
-	*j = (struct ib_delta_job){ .bytes = bytes, .size = size, .flags = flags, .to = to, .work = 64 * (uint64_t)size + (1 << 20) };
+	*j = (struct ib_delta_job) { .bytes = bytes,
+				     .size = size,
+				     .flags = flags,
+				     .to = to,
+				     .work = 64 * (uint64_t)size + (1 << 20) };
 	bool ok = transform(j, moves, err);
 	ib_delta_cli_close(j);
 	g_free(j->marks);

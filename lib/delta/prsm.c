@@ -39,7 +39,8 @@ static bool copy(struct reverse *r, struct ib_delta_bits *b, const struct ib_del
 	return true;
 }
 
-static bool insert_from(struct reverse *r, struct ib_delta_span bytes, const struct ib_delta_rift *table, struct ib_error **err)
+static bool insert_from(struct reverse *r, struct ib_delta_span bytes, const struct ib_delta_rift *table,
+			struct ib_error **err)
 {
 	size_t at = 0;
 
@@ -113,7 +114,8 @@ bool ib_delta_reverse(struct ib_delta_span source, struct ib_delta_span body, ui
 	for (uint32_t i = 0; i < count; i++) {
 		struct ib_delta_span bytes = ib_delta_buffer(&b);
 		if (b.bad || bytes.size == 0)
-			return ib_throw(err, IB_ERR_INPUT, "the reverse delta has %u sections, number %u is missing", count, i);
+			return ib_throw(err, IB_ERR_INPUT, "the reverse delta has %u sections, number %u is missing",
+					count, i);
 		if (!section(&r, bytes, err))
 			return false;
 	}

@@ -20,7 +20,8 @@ bool ib_delta_format_read(struct ib_delta_bits *b, struct ib_delta_code *ret, st
 	unsigned usual = (unsigned)ib_delta_bits(b, 8);
 
 	if (b->bad || positive > HALF || negative > HALF || usual > IB_DELTA_INT_SYMBOLS - positive - negative)
-		return ib_throw(err, IB_ERR_INPUT, "the delta has a bad code of numbers: %u and %u symbols, %u others", positive,
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta has a bad code of numbers: %u and %u symbols, %u others", positive,
 				negative, usual);
 	for (unsigned i = 0; i < positive; i++)
 		lengths[i] = (uint8_t)(ib_delta_bits(b, 4) + 1);
@@ -63,7 +64,8 @@ void ib_delta_rift_clear(struct ib_delta_rift *r)
 bool ib_delta_rift_add(struct ib_delta_rift *r, int64_t from, int64_t to, struct ib_error **err)
 {
 	if (r->n >= r->max)
-		return ib_throw(err, IB_ERR_INPUT, "the delta moves more than %zu pieces, too many for its files' sizes", r->max);
+		return ib_throw(err, IB_ERR_INPUT,
+				"the delta moves more than %zu pieces, too many for its files' sizes", r->max);
 	if (r->n == r->room) {
 		size_t room = MIN(MAX(r->room * 2, 64), r->max);
 		struct ib_delta_rift_entry *e = g_try_realloc_n(r->e, room, sizeof(*e));
@@ -221,8 +223,8 @@ bool ib_delta_rift_compose(const struct ib_delta_rift *a, const struct ib_delta_
 {
 	if (a->n == 0 || b->n == 0)
 		return copy_rift(a->n ? a : b, ret, err);
-	if (a->e[0].from > INT64_MIN &&
-	    !compose_piece(INT64_MIN, (uint64_t)a->e[0].from - (uint64_t)INT64_MIN - 1, shift_of(a, a->n - 1), b, ret, err))
+	if (a->e[0].from > INT64_MIN && !compose_piece(INT64_MIN, (uint64_t)a->e[0].from - (uint64_t)INT64_MIN - 1,
+						       shift_of(a, a->n - 1), b, ret, err))
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
 		uint64_t from = (uint64_t)a->e[i].from;

@@ -60,8 +60,8 @@ static void measure(const char *what, GBytes *source, GBytes *record, double goa
 		if (i == 0)
 			plain = floor_of(target);
 	}
-	printf("%-22s %8.1f MB/s  goal %5.0f  ratio to goal %.2f  time / copy and hash %.2f\n", what, bytes / best / 1e6, goal,
-	       goal * 1e6 * best / bytes, best / plain);
+	printf("%-22s %8.1f MB/s  goal %5.0f  ratio to goal %.2f  time / copy and hash %.2f\n", what,
+	       bytes / best / 1e6, goal, goal * 1e6 * best / bytes, best / plain);
 }
 
 static void words(uint8_t *p, size_t n)
@@ -70,7 +70,8 @@ static void words(uint8_t *p, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		seed = seed * 1664525 + 1013904223;
-		p[i] = i % 64 < 40 ? (uint8_t)"<file name=\"something.dll\" hash=\"\"/> and so on"[seed >> 26 & 31] : (uint8_t)(seed >> 24);
+		p[i] = i % 64 < 40 ? (uint8_t) "<file name=\"something.dll\" hash=\"\"/> and so on"[seed >> 26 & 31]
+				   : (uint8_t)(seed >> 24);
 	}
 }
 
@@ -90,7 +91,11 @@ static void raw(bool composite)
 	words(source, SIZE);
 	memcpy(target, source, SIZE);
 	change(target, SIZE);
-	struct sample s = { .source = source, .source_size = SIZE, .target = target, .target_size = SIZE, .composite = composite };
+	struct sample s = { .source = source,
+			    .source_size = SIZE,
+			    .target = target,
+			    .target_size = SIZE,
+			    .composite = composite };
 	g_autoptr(GBytes) record = sample_make(&s), from = g_bytes_new(source, SIZE);
 	measure(composite ? "raw, two blocks" : "raw, flat codes", from, record, 150);
 }
@@ -111,9 +116,11 @@ static void section(uint8_t *p, const char *name, uint32_t va, uint32_t raw_at, 
 
 static void function(uint8_t *p, uint32_t rva)
 {
-	static const uint8_t body[64] = { 0x48, 0x83, 0xec, 0x28, 0x48, 0x8b, 0x05, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0x85, 0xc0, 0x0f,
-					  0x84, 0, 0, 0, 0, 0x48, 0x89, 0x4c, 0x24, 0x30, 0x41, 0xb8, 1, 0, 0, 0, 0x48, 0x8d, 0x0d, 0,
-					  0, 0, 0, 0xff, 0xd0, 0x48, 0x83, 0xc4, 0x28, 0xc3 };
+	static const uint8_t body[64] = { 0x48, 0x83, 0xec, 0x28, 0x48, 0x8b, 0x05, 0,	  0,	0,
+					  0,	0xe8, 0,    0,	  0,	0,    0x85, 0xc0, 0x0f, 0x84,
+					  0,	0,    0,    0,	  0x48, 0x89, 0x4c, 0x24, 0x30, 0x41,
+					  0xb8, 1,    0,    0,	  0,	0x48, 0x8d, 0x0d, 0,	0,
+					  0,	0,    0xff, 0xd0, 0x48, 0x83, 0xc4, 0x28, 0xc3 };
 	static const uint8_t fields[] = { 7, 12, 20, 38 };
 
 	memcpy(p, body, sizeof(body));
@@ -175,8 +182,15 @@ static void program(void)
 	}
 	g_autoptr(GByteArray) pre_bytes = sample_end(&pre);
 	g_autoptr(GByteArray) patch_bytes = sample_end(&patch);
-	struct sample s = { .target = source, .target_size = SIZE, .preprocess = pre_bytes->data, .preprocess_size = pre_bytes->len,
-			    .patch = patch_bytes->data, .patch_size = patch_bytes->len, .type = 8, .flags = 0xe63e, .no_hash = true };
+	struct sample s = { .target = source,
+			    .target_size = SIZE,
+			    .preprocess = pre_bytes->data,
+			    .preprocess_size = pre_bytes->len,
+			    .patch = patch_bytes->data,
+			    .patch_size = patch_bytes->len,
+			    .type = 8,
+			    .flags = 0xe63e,
+			    .no_hash = true };
 	g_autoptr(GBytes) record = sample_make(&s), from = g_bytes_new(source, SIZE);
 	measure("program, amd64", from, record, 60);
 }

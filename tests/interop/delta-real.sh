@@ -10,7 +10,7 @@ if [ -z "${IMGBUILD_REAL_DATA:-}" ] || [ ! -d "$real" ]; then
 	echo "SKIPPED: IMGBUILD_REAL_DATA does not name a folder with msdelta/tests/fixtures, no genuine delta was applied"
 	exit 77
 fi
-[ -x "$apply" ] || { echo "skipped: tool_delta_apply is not built"; exit 77; }
+[ -x "$apply" ] && [ -x "$IB_BUILD/tool_delta_encode" ] || { echo "skipped: tool_delta_apply or _encode is not built"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 good=0 bad=0
@@ -74,6 +74,14 @@ done <<'LIST'
 LIST
 manifests=$((good + bad - deltas))
 
+# genuine buffers of the Compression API, as bodies of records around them
+for f in "$IMGBUILD_REAL_DATA"/msdelta/crates/lzms/tests/fixtures/lzms/*.lzms; do
+	[ -f "$f" ] || continue
+	"$IB_BUILD/tool_delta_encode" wrap "${f%.lzms}.raw" "$f" "$work/record"
+	one "$(basename "$f")" "${f%.lzms}.raw" "$apply" apply - "$work/record"
+done
+buffers=$((good + bad - deltas - manifests))
+
 # malformed ones must be refused as input (3) or for their hash (4), never crash
 for f in "$real"/fuzz_crash_*.pa30; do
 	status=0
@@ -84,5 +92,5 @@ for f in "$real"/fuzz_crash_*.pa30; do
 	esac
 done
 
-echo "$good exact, $bad wrong, of $deltas deltas and $manifests manifests"
+echo "$good exact, $bad wrong, of $deltas deltas, $manifests manifests and $buffers LZMS buffers"
 [ $deltas = 28 ] && [ $manifests = 7 ] && [ $bad = 0 ]

@@ -54,7 +54,8 @@ static void info(GBytes *delta)
 	g_autofree char *target = ib_hex(i.target_hash, i.has_target_hash ? ib_digest_size(i.hash) : 0);
 	g_autofree char *source = ib_hex(i.source_hash, i.has_source_hash ? ib_digest_size(i.hash) : 0);
 	printf("form=%s crc=%d time=%" PRIu64 "\n", i.pa31 ? "PA31" : "PA30", i.has_crc, i.time);
-	printf("type=%s set=0x%" PRIx64 " flags=0x%" PRIx64 " (%s)\n", ib_delta_type_name(i.type), i.type_set, i.flags, flags);
+	printf("type=%s set=0x%" PRIx64 " flags=0x%" PRIx64 " (%s)\n", ib_delta_type_name(i.type), i.type_set,
+	       i.flags, flags);
 	printf("size=%" PRIu64 " body=%s preprocess=%d\n", i.target_size, bodies[i.body], i.has_preprocess);
 	printf("target=%s\nsource=%s\n", target, source);
 }

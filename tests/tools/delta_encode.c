@@ -59,16 +59,19 @@ static void put(uint8_t *p, size_t at, uint32_t v)
 static void program(uint8_t *p, bool plus)
 {
 	static const uint32_t tables[][2] = {
-		{ 0x300, 0x2080 }, { 0x304, 1 }, { 0x30c, 0x2060 }, { 0x310, 0x2090 },                     /* imports */
-		{ 0x380, 0x20a0 }, { 0x390, 0x20a0 }, { 0x3a2, 0x7865 },
-		{ 0x3cc, 0x2060 }, { 0x3d4, 1 }, { 0x3d8, 1 }, { 0x3dc, 0x2110 }, { 0x3e0, 0x2114 },       /* exports */
-		{ 0x410, 0x1010 }, { 0x414, 0x2060 },
-		{ 0x44c, 0x00010000 }, { 0x450, 3 }, { 0x454, 0x80000020 }, { 0x46c, 0x00010000 }, { 0x474, 0x38 }, /* resources */
-		{ 0x478, 0x2190 },
-		{ 0x4c0, 0x1000 }, { 0x4c4, 0x1040 }, { 0x4c8, 0x21e0 }, { 0x4e0, 0x09 }, { 0x4e4, 0x1030 }, /* functions */
-		{ 0x500, 0x1000 }, { 0x504, 12 }, { 0x508, 0x3020 },                                       /* relocations */
+		{ 0x300, 0x2080 },     { 0x304, 1 },	      { 0x30c, 0x2060 },     { 0x310, 0x2090 }, /* imports */
+		{ 0x380, 0x20a0 },     { 0x390, 0x20a0 },     { 0x3a2, 0x7865 },     { 0x3cc, 0x2060 },
+		{ 0x3d4, 1 },	       { 0x3d8, 1 },	      { 0x3dc, 0x2110 },     { 0x3e0, 0x2114 }, /* exports */
+		{ 0x410, 0x1010 },     { 0x414, 0x2060 },     { 0x44c, 0x00010000 }, { 0x450, 3 },
+		{ 0x454, 0x80000020 }, { 0x46c, 0x00010000 }, { 0x474, 0x38 }, /* resources */
+		{ 0x478, 0x2190 },     { 0x4c0, 0x1000 },     { 0x4c4, 0x1040 },     { 0x4c8, 0x21e0 },
+		{ 0x4e0, 0x09 },       { 0x4e4, 0x1030 },			 /* functions */
+		{ 0x500, 0x1000 },     { 0x504, 12 },	      { 0x508, 0x3020 }, /* relocations */
 	};
-	static const uint32_t dirs[][3] = { { 0, 0x20c0, 40 }, { 1, 0x2000, 40 }, { 2, 0x2140, 0x60 }, { 3, 0x21c0, 12 },
+	static const uint32_t dirs[][3] = { { 0, 0x20c0, 40 },
+					    { 1, 0x2000, 40 },
+					    { 2, 0x2140, 0x60 },
+					    { 3, 0x21c0, 12 },
 					    { 5, 0x2200, 12 } };
 	size_t dir = 0x58 + (plus ? 112 : 96), section = 0x58 + (plus ? 0xf0 : 0xe0);
 
@@ -132,21 +135,32 @@ static int save_case(const char *dir, const char *name, unsigned i, const struct
 static int cases(const char *dir)
 {
 	static const char source[] = "<assembly name=\"one\" version=\"1.0\"/><assembly name=\"two\"/>";
-	static const char target[] = "<assembly name=\"two\" version=\"1.1\"/><assembly name=\"two\"/>aaaaaaaaaaaaaaaaaa";
+	static const char target[] =
+		"<assembly name=\"two\" version=\"1.1\"/><assembly name=\"two\"/>aaaaaaaaaaaaaaaaaa";
 	static const uint64_t flags[] = { 0xe1fe, 0xe63e, 0xe1ff, 0x2f };
 	uint8_t p[PROGRAM];
 	int status = 0;
 
 	for (unsigned i = 0; i < 8; i++) {
-		struct sample s = { .source = (const uint8_t *)source, .source_size = sizeof(source),
-				    .target = (const uint8_t *)target, .target_size = sizeof(target), .pa31 = i & 1, .crc = i & 2,
+		struct sample s = { .source = (const uint8_t *)source,
+				    .source_size = sizeof(source),
+				    .target = (const uint8_t *)target,
+				    .target_size = sizeof(target),
+				    .pa31 = i & 1,
+				    .crc = i & 2,
 				    .composite = i & 4 };
 		status |= save_case(dir, "raw", i, &s);
 	}
 	g_autoptr(GByteArray) pre = preprocess();
 	for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
-		struct sample s = { .source = p, .source_size = PROGRAM, .target = p, .target_size = PROGRAM, .no_hash = true,
-				    .preprocess = pre->data, .preprocess_size = pre->len, .type = i == 1 ? 8 : 2,
+		struct sample s = { .source = p,
+				    .source_size = PROGRAM,
+				    .target = p,
+				    .target_size = PROGRAM,
+				    .no_hash = true,
+				    .preprocess = pre->data,
+				    .preprocess_size = pre->len,
+				    .type = i == 1 ? 8 : 2,
 				    .flags = flags[i] };
 		program(p, i == 1);
 		status |= save_case(dir, "program", i, &s);

@@ -147,8 +147,8 @@ static void check(const struct ib_delta_rift *r, const int64_t (*e)[2], size_t n
 {
 	cr_assert_eq(r->n, n, "%zu entries instead of %zu", r->n, n);
 	for (size_t i = 0; i < n; i++)
-		cr_assert(r->e[i].from == e[i][0] && r->e[i].to == e[i][1], "entry %zu: %" PRIx64 " to %" PRIx64, i, r->e[i].from,
-			  r->e[i].to);
+		cr_assert(r->e[i].from == e[i][0] && r->e[i].to == e[i][1], "entry %zu: %" PRIx64 " to %" PRIx64, i,
+			  r->e[i].from, r->e[i].to);
 }
 
 Test(delta, rift_maps_in_a_circle)
@@ -245,7 +245,10 @@ static GByteArray *runs_patch(void)
 Test(delta, run_codes)
 {
 	g_autoptr(GByteArray) patch = runs_patch();
-	struct sample s = { .target = (const uint8_t *)"abcdcab", .target_size = 7, .patch = patch->data, .patch_size = patch->len };
+	struct sample s = { .target = (const uint8_t *)"abcdcab",
+			    .target_size = 7,
+			    .patch = patch->data,
+			    .patch_size = patch->len };
 	g_autoptr(GBytes) record = sample_make(&s);
 	g_autoptr(GBytes) out = NULL;
 	ib_auto_error err = NULL;
@@ -276,16 +279,28 @@ Test(delta, raw_records_come_back)
 		struct ib_delta_info info;
 		g_autoptr(GBytes) out = NULL;
 		make_pair(source, target, N, i);
-		struct sample s = { .source = source, .source_size = i == 15 ? 0 : N, .target = target, .target_size = N - i,
-				    .named_source = source, .named_size = i == 15 ? 0 : N, .pa31 = i & 1, .crc = i & 2,
-				    .composite = i & 4, .no_hash = i == 8, .flags = 0x20000 };
+		struct sample s = { .source = source,
+				    .source_size = i == 15 ? 0 : N,
+				    .target = target,
+				    .target_size = N - i,
+				    .named_source = source,
+				    .named_size = i == 15 ? 0 : N,
+				    .pa31 = i & 1,
+				    .crc = i & 2,
+				    .composite = i & 4,
+				    .no_hash = i == 8,
+				    .flags = 0x20000 };
 		g_autoptr(GBytes) record = sample_make(&s), from = g_bytes_new(source, s.source_size);
 		cr_assert(ib_delta_info(record, &info, &err));
-		cr_assert(info.pa31 == s.pa31 && info.has_crc == s.crc && info.target_size == N - i && info.type == IB_DELTA_RAW);
-		cr_assert(info.has_target_hash == !s.no_hash && info.flags == 0x20000 && info.body == IB_DELTA_BODY_LZX);
+		cr_assert(info.pa31 == s.pa31 && info.has_crc == s.crc && info.target_size == N - i &&
+			  info.type == IB_DELTA_RAW);
+		cr_assert(info.has_target_hash == !s.no_hash && info.flags == 0x20000 &&
+			  info.body == IB_DELTA_BODY_LZX);
 		cr_assert_eq(info.has_source_hash, s.pa31 && !s.no_hash);
-		cr_assert(ib_delta_apply(from, record, NULL, &out, &err), "case %u: %s", i, err ? ib_error_cause(err) : "");
-		cr_assert(g_bytes_get_size(out) == N - i && memcmp(g_bytes_get_data(out, NULL), target, N - i) == 0, "case %u", i);
+		cr_assert(ib_delta_apply(from, record, NULL, &out, &err), "case %u: %s", i,
+			  err ? ib_error_cause(err) : "");
+		cr_assert(g_bytes_get_size(out) == N - i && memcmp(g_bytes_get_data(out, NULL), target, N - i) == 0,
+			  "case %u", i);
 	}
 }
 
@@ -303,9 +318,16 @@ static enum ib_code refusal(GBytes *source, GBytes *record, uint64_t max)
 Test(delta, hashes_decide)
 {
 	static const uint8_t source[] = "one source that is used", target[] = "one target that is used";
-	struct sample s = { .source = source, .source_size = sizeof(source), .target = target, .target_size = sizeof(target),
-			    .named_source = source, .named_size = sizeof(source), .pa31 = true, .crc = true };
-	g_autoptr(GBytes) right = g_bytes_new(source, sizeof(source)), wrong = g_bytes_new("0ne sourc3 th4t 1s us3d..", sizeof(source));
+	struct sample s = { .source = source,
+			    .source_size = sizeof(source),
+			    .target = target,
+			    .target_size = sizeof(target),
+			    .named_source = source,
+			    .named_size = sizeof(source),
+			    .pa31 = true,
+			    .crc = true };
+	g_autoptr(GBytes) right = g_bytes_new(source, sizeof(source)),
+			  wrong = g_bytes_new("0ne sourc3 th4t 1s us3d..", sizeof(source));
 	g_autoptr(GBytes) named = sample_make(&s);
 
 	cr_assert_eq(refusal(wrong, named, 0), IB_ERR_VERIFY, "a PA31 record names its source");
@@ -324,8 +346,10 @@ Test(delta, hashes_decide)
 
 Test(delta, malformed_records)
 {
-	static const char *const cases[] = { "", "PA30", "PA32............", "PA30\0\0\0\0\0\0\0\0", "PA30\0\0\0\0\0\0\0\0\x18\x03",
-					     "xxxxPA3", "MZ" };
+	static const char *const cases[] = {
+		"",	   "PA30", "PA32............", "PA30\0\0\0\0\0\0\0\0", "PA30\0\0\0\0\0\0\0\0\x18\x03",
+		"xxxxPA3", "MZ"
+	};
 	static const size_t sizes[] = { 0, 4, 16, 12, 14, 7, 2 };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

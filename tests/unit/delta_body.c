@@ -35,7 +35,8 @@ static GByteArray *container(const uint8_t *data, size_t n, uint32_t chunk, uint
 	g_byte_array_append(a, head, sizeof(head));
 	cr_assert(ib_compressor_new(algorithm == 5 ? IB_CODEC_LZMS : IB_CODEC_XPRESS, MIN(block, 65536), 0, &c, &err));
 	for (size_t at = 0; at < n; at += block) {
-		size_t plain = MIN(block, n - at), stored = plain > 65536 ? 0 : ib_compress(c, data + at, plain, packed, plain - 1);
+		size_t plain = MIN(block, n - at),
+		       stored = plain > 65536 ? 0 : ib_compress(c, data + at, plain, packed, plain - 1);
 		add32(a, (uint32_t)(stored ? stored : plain));
 		g_byte_array_append(a, stored ? packed : data + at, (guint)(stored ? stored : plain));
 	}
@@ -45,7 +46,11 @@ static GByteArray *container(const uint8_t *data, size_t n, uint32_t chunk, uint
 
 static GBytes *record_of(const uint8_t *target, size_t n, GByteArray *patch, bool reverse)
 {
-	struct sample s = { .target = target, .target_size = n, .patch = patch->data, .patch_size = patch->len, .reverse = reverse };
+	struct sample s = { .target = target,
+			    .target_size = n,
+			    .patch = patch->data,
+			    .patch_size = patch->len,
+			    .reverse = reverse };
 
 	return sample_make(&s);
 }
@@ -84,7 +89,11 @@ Test(delta_body, containers)
 		size_t n;
 		uint32_t chunk;
 		uint8_t algorithm;
-	} cases[] = { { 5000, 5000, 5 }, { 40000, 16384, 5 }, { 40000, 65536, 4 }, { 200000, 65536, 4 }, { 7, 65536, 5 } };
+	} cases[] = { { 5000, 5000, 5 },
+		      { 40000, 16384, 5 },
+		      { 40000, 65536, 4 },
+		      { 200000, 65536, 4 },
+		      { 7, 65536, 5 } };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree uint8_t *target = text_of(cases[i].n);
@@ -305,13 +314,32 @@ Test(delta_body, dictionary_out_of_a_program)
 		uint32_t at;
 		uint32_t value;
 	} in[] = {
-		{ 60, 0x40 }, { 0x40, 0x4550 }, { 0x44, 0x00018664 }, { 0x54, 0xf0 }, { 0x58, 0x20b }, { 0x58 + 60, 0x200 },
-		{ 0x58 + 108, 16 }, { 0x58 + 112 + 16, 0x1000 }, { 0x58 + 112 + 20, 0x200 },
-		{ 0x148 + 8, 0x400 }, { 0x148 + 12, 0x1000 }, { 0x148 + 16, 0x400 }, { 0x148 + 20, 0x200 },
-		{ 0x20c, 0x00020000 }, { 0x210, 24 }, { 0x214, 0x80000100 }, { 0x218, 614 }, { 0x21c, 0x80000040 },
-		{ 0x24c, 0x00010000 }, { 0x250, 1 }, { 0x254, 0x80000060 },
-		{ 0x26c, 0x00010000 }, { 0x270, 1033 }, { 0x274, 0x80 },
-		{ 0x280, 0x1100 }, { 0x284, 5 },
+		{ 60, 0x40 },
+		{ 0x40, 0x4550 },
+		{ 0x44, 0x00018664 },
+		{ 0x54, 0xf0 },
+		{ 0x58, 0x20b },
+		{ 0x58 + 60, 0x200 },
+		{ 0x58 + 108, 16 },
+		{ 0x58 + 112 + 16, 0x1000 },
+		{ 0x58 + 112 + 20, 0x200 },
+		{ 0x148 + 8, 0x400 },
+		{ 0x148 + 12, 0x1000 },
+		{ 0x148 + 16, 0x400 },
+		{ 0x148 + 20, 0x200 },
+		{ 0x20c, 0x00020000 },
+		{ 0x210, 24 },
+		{ 0x214, 0x80000100 },
+		{ 0x218, 614 },
+		{ 0x21c, 0x80000040 },
+		{ 0x24c, 0x00010000 },
+		{ 0x250, 1 },
+		{ 0x254, 0x80000060 },
+		{ 0x26c, 0x00010000 },
+		{ 0x270, 1033 },
+		{ 0x274, 0x80 },
+		{ 0x280, 0x1100 },
+		{ 0x284, 5 },
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(in); i++)
@@ -357,22 +385,25 @@ Test(delta_body, signatures)
 		const char *after;
 		size_t n;
 	} cases[] = {
-		{ 0x04, "\6\x12\x0c", "\6\x12\x14", 3 },                 /* field: class, TypeDef 3 to 5 */
-		{ 0x04, "\6\x12\x0d", "\6\x12\x15", 3 },                 /* TypeRef 3: by the map of TypeDefs */
-		{ 0x04, "\6\x11\x06", "\6\x11\x0a", 3 },                 /* TypeSpec 1 to 2 */
-		{ 0x04, "\6\x12\x78", "\6\x12\x78", 3 },                 /* 30 to 50 takes two bytes: stays */
+		{ 0x04, "\6\x12\x0c", "\6\x12\x14", 3 }, /* field: class, TypeDef 3 to 5 */
+		{ 0x04, "\6\x12\x0d", "\6\x12\x15", 3 }, /* TypeRef 3: by the map of TypeDefs */
+		{ 0x04, "\6\x11\x06", "\6\x11\x0a", 3 }, /* TypeSpec 1 to 2 */
+		{ 0x04, "\6\x12\x78", "\6\x12\x78", 3 }, /* 30 to 50 takes two bytes: stays */
 		{ 0x04, "\6\x12\x80\x78", "\6\x12\x80\xc8", 4 },
-		{ 0x04, "\6\x12\x80\x0c", "\6\x12\x14\x0c", 4 },         /* shortest form, the rest stays */
+		{ 0x04, "\6\x12\x80\x0c", "\6\x12\x14\x0c", 4 },	 /* shortest form, the rest stays */
 		{ 0x06, "\x20\1\x08\x12\x0c", "\x20\1\x08\x12\x14", 5 }, /* int32 f(class) */
-		{ 0x06, "\x20\1\1\x12\x0c", "\x20\1\1\x12\x0c", 5 },     /* void f(class): ends */
+		{ 0x06, "\x20\1\1\x12\x0c", "\x20\1\1\x12\x0c", 5 },	 /* void f(class): ends */
 		{ 0x06, "\0\1\x0f\1\x12\x0c", "\0\1\x0f\1\x12\x14", 6 }, /* void * f(class) */
-		{ 0x06, "\x10\1\1\x1e\0\x12\x0c", "\x10\1\1\x1e\0\x12\x0c", 7 }, /* generic: 1 is taken for the count */
-		{ 0x11, "\7\2\x12\x0c\x12\x0c", "\7\2\x12\x14\x12\x0c", 6 },     /* the first local only */
+		{ 0x06, "\x10\1\1\x1e\0\x12\x0c", "\x10\1\1\x1e\0\x12\x0c",
+		  7 },							     /* generic: 1 is taken for the count */
+		{ 0x11, "\7\2\x12\x0c\x12\x0c", "\7\2\x12\x14\x12\x0c", 6 }, /* the first local only */
 		{ 0x11, "\6\x10\x12\x0c", "\6\x10\x12\x0c", 4 },
 		{ 0x1B, "\x1d\x12\x0c", "\x1d\x12\x14", 3 },
 		{ 0x1B, "\x20\x0c\x12\x0c", "\x20\x0c\x12\x0c", 4 },
-		{ 0x1B, "\x15\x12\x0c\1\x12\x0c", "\x15\x12\x14\1\x12\x0c", 6 }, /* of a generic type its arguments stay */
-		{ 0x06, "\0\2\x08\x14\x12\x0c\1\0\0\x12\x0c", "\0\2\x08\x14\x12\x14\1\0\0\x12\x14", 11 }, /* array of class, class */
+		{ 0x1B, "\x15\x12\x0c\1\x12\x0c", "\x15\x12\x14\1\x12\x0c",
+		  6 }, /* of a generic type its arguments stay */
+		{ 0x06, "\0\2\x08\x14\x12\x0c\1\0\0\x12\x0c", "\0\2\x08\x14\x12\x14\1\0\0\x12\x14",
+		  11 }, /* array of class, class */
 		{ 0x06, "\0\2\x08\x1b\0\0\1\x12\x0c", "\0\2\x08\x1b\0\0\1\x12\x0c", 9 },
 		{ 0x17, "\x28\0\x12\x0c", "\x28\0\x12\x14", 4 },
 		{ 0x04, "\6\x14\x08\xdf\xff\xff\xff", "\6\x14\x08\xdf\xff\xff\xff", 7 },
@@ -409,7 +440,8 @@ Test(delta_body, tables_of_metadata)
 	cr_assert_eq(t.row_size[1], 4 + 4 + 4);
 	cr_assert_eq(t.row_size[2], 4 + 4 + 4 + 4 + 2 + 4); /* flags, two names, extends, a field, a method */
 	cr_assert_eq(t.row_size[6], 4 + 2 + 2 + 4 + 2 + 2);
-	cr_assert_eq(t.row_size[0x2A], 2 + 2 + 4 + 4 + 4);  /* the owner is a type or one of many methods; one column more */
+	cr_assert_eq(t.row_size[0x2A],
+		     2 + 2 + 4 + 4 + 4); /* the owner is a type or one of many methods; one column more */
 	cr_assert_eq(t.start[6], t.start[2] + 3 * 22);
 	ib_delta_cli_measure(&l, true, &t);
 	cr_assert_eq(t.row_size[0x2A], 2 + 2 + 4 + 4);

@@ -119,7 +119,8 @@ struct want {
 static void check(const struct lab *l, const struct want *w, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		cr_assert_eq(get(l, w[i].at), w[i].value, "at 0x%x: 0x%x instead of 0x%x", w[i].at, get(l, w[i].at), w[i].value);
+		cr_assert_eq(get(l, w[i].at), w[i].value, "at 0x%x: 0x%x instead of 0x%x", w[i].at, get(l, w[i].at),
+			     w[i].value);
 }
 
 #define CHECK(l, ...) check(l, (const struct want[])__VA_ARGS__, G_N_ELEMENTS(((const struct want[])__VA_ARGS__)))
@@ -162,8 +163,14 @@ Test(delta_pe, unbind)
 	imports(l);
 	put(l, 0x948, 0x77777777);
 	run(l, IB_DELTA_UNBIND);
-	CHECK(l, { { 0x800, 0x2100 }, { 0x804, 0 }, { 0x808, 0 }, { 0x80c, 0x2180 }, { 0x940, 0x80000001 }, { 0x944, 0x2190 },
-		   { 0x948, 0x77777777 }, { 0x970, 0x2190 } });
+	CHECK(l, { { 0x800, 0x2100 },
+		   { 0x804, 0 },
+		   { 0x808, 0 },
+		   { 0x80c, 0x2180 },
+		   { 0x940, 0x80000001 },
+		   { 0x944, 0x2190 },
+		   { 0x948, 0x77777777 },
+		   { 0x970, 0x2190 } });
 	cr_assert_eq(get(l, l->sections + 40 + 36), 0xC0000040, "the import section can be written to");
 	cr_assert_eq(get(l, l->sections + 36), 0x60000020);
 	lab_free(l);
@@ -186,17 +193,29 @@ Test(delta_pe, imports)
 Test(delta_pe, exports)
 {
 	struct lab *l = lab_new(IB_DELTA_MACHINE_I386);
-	static const struct want in[] = { { 0x80c, 0x2050 }, { 0x814, 3 }, { 0x818, 2 }, { 0x81c, 0x2060 }, { 0x820, 0x2070 },
-					  { 0x824, 0x2080 }, { 0x860, 0x1100 }, { 0x864, 0 }, { 0x868, 0x2400 }, { 0x86c, 0x1100 },
-					  { 0x870, 0x2050 }, { 0x874, 0x2058 }, { 0x880, 0x00010000 } };
+	static const struct want in[] = { { 0x80c, 0x2050 },	{ 0x814, 3 },	   { 0x818, 2 },
+					  { 0x81c, 0x2060 },	{ 0x820, 0x2070 }, { 0x824, 0x2080 },
+					  { 0x860, 0x1100 },	{ 0x864, 0 },	   { 0x868, 0x2400 },
+					  { 0x86c, 0x1100 },	{ 0x870, 0x2050 }, { 0x874, 0x2058 },
+					  { 0x880, 0x00010000 } };
 
 	dir(l, IB_DELTA_DIR_EXPORT, 0x2000, 0x100);
 	for (size_t i = 0; i < G_N_ELEMENTS(in); i++)
 		put(l, in[i].at, in[i].value);
 	map(l, MAP_DATA);
 	run(l, IB_DELTA_EXPORTS);
-	CHECK(l, { { 0x80c, 0x2250 }, { 0x814, 3 }, { 0x818, 2 }, { 0x81c, 0x2260 }, { 0x820, 0x2270 }, { 0x824, 0x2280 },
-		   { 0x860, 0x1110 }, { 0x864, 0 }, { 0x868, 0x2600 }, { 0x86c, 0x1100 }, { 0x870, 0x2250 }, { 0x874, 0x2258 },
+	CHECK(l, { { 0x80c, 0x2250 },
+		   { 0x814, 3 },
+		   { 0x818, 2 },
+		   { 0x81c, 0x2260 },
+		   { 0x820, 0x2270 },
+		   { 0x824, 0x2280 },
+		   { 0x860, 0x1110 },
+		   { 0x864, 0 },
+		   { 0x868, 0x2600 },
+		   { 0x86c, 0x1100 },
+		   { 0x870, 0x2250 },
+		   { 0x874, 0x2258 },
 		   { 0x880, 0x00010000 } });
 	lab_free(l);
 }
@@ -241,9 +260,10 @@ Test(delta_pe, relocs)
 {
 	struct lab *l = lab_new(IB_DELTA_MACHINE_I386);
 	static const struct want in[] = {
-		{ 0xc00, 0x1000 }, { 0xc04, 0x10 }, { 0xc08, 0x3ff83100 }, { 0xc0c, 0x31040000 }, /* type 0 ends the block */
-		{ 0xc10, 0x2000 }, { 0xc14, 0xc }, { 0xc18, 0x00003010 },
-		{ 0x500, 0x402004 }, { 0x504, 0x402004 }, { 0x810, 0x401000 },
+		{ 0xc00, 0x1000 },     { 0xc04, 0x10 },	    { 0xc08, 0x3ff83100 },
+		{ 0xc0c, 0x31040000 }, /* type 0 ends the block */
+		{ 0xc10, 0x2000 },     { 0xc14, 0xc },	    { 0xc18, 0x00003010 },
+		{ 0x500, 0x402004 },   { 0x504, 0x402004 }, { 0x810, 0x401000 },
 	};
 
 	dir(l, IB_DELTA_DIR_RELOC, 0x2400, 0x1c);
@@ -373,8 +393,15 @@ Test(delta_pe, disasm)
 	struct lab *l = code_64(), *m = code_64();
 
 	run(l, IB_DELTA_AMD64_DISASM);
-	CHECK(l, { { 0x401, 0x27b }, { 0x408, 0x1204 }, { 0x40e, 0x26e }, { 0x413, 0x030201e8 }, { 0x418, 0x264 }, { 0x421, 0x2db },
-		   { 0x701, 0xfffffd7b }, { 0x800, 0x1000 }, { 0x80c, 0x1300 } });
+	CHECK(l, { { 0x401, 0x27b },
+		   { 0x408, 0x1204 },
+		   { 0x40e, 0x26e },
+		   { 0x413, 0x030201e8 },
+		   { 0x418, 0x264 },
+		   { 0x421, 0x2db },
+		   { 0x701, 0xfffffd7b },
+		   { 0x800, 0x1000 },
+		   { 0x80c, 0x1300 } });
 	/* an address in the middle of an instruction keeps it as it is; the walk goes on behind the address */
 	dir(m, IB_DELTA_DIR_RELOC, 0x2400, 0xc);
 	put(m, 0xc00, 0x1000);
@@ -392,8 +419,15 @@ Test(delta_pe, pdata)
 	struct lab *l = code_64();
 
 	run(l, IB_DELTA_AMD64_PDATA);
-	CHECK(l, { { 0x800, 0x1000 }, { 0x804, 0x1020 }, { 0x808, 0x2300 }, { 0x80c, 0x1280 }, { 0x810, 0x1290 }, { 0x814, 0x2320 },
-		   { 0x90c, 0x1280 }, { 0x92c, 0x1300 }, { 0x401, 0x2fb } });
+	CHECK(l, { { 0x800, 0x1000 },
+		   { 0x804, 0x1020 },
+		   { 0x808, 0x2300 },
+		   { 0x80c, 0x1280 },
+		   { 0x810, 0x1290 },
+		   { 0x814, 0x2320 },
+		   { 0x90c, 0x1280 },
+		   { 0x92c, 0x1300 },
+		   { 0x401, 0x2fb } });
 	lab_free(l);
 }
 
@@ -438,8 +472,8 @@ Test(delta_pe, lengths)
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct ib_delta_instruction in = ib_delta_amd64_length((const uint8_t *)cases[i].code, cases[i].n);
-		cr_assert(in.length == cases[i].length && in.relative == cases[i].relative, "case %u: %u bytes, field at %u", i,
-			  in.length, in.relative);
+		cr_assert(in.length == cases[i].length && in.relative == cases[i].relative,
+			  "case %u: %u bytes, field at %u", i, in.length, in.relative);
 	}
 }
 
@@ -493,8 +527,9 @@ static GByteArray *two_copies(size_t first, size_t zeros, size_t second)
 Test(delta_pe, copies_follow_sections)
 {
 	struct lab *l = lab_new(IB_DELTA_MACHINE_I386);
-	g_autoptr(GByteArray) pre = preprocess((const int64_t[][2]){ { 0, 0 }, { 0x1000, 0x400 }, { 0x2200, 0xa00 } }, 3,
-					       (const int64_t[][2]){ { 0, 0 }, { 0x1000, 0x1000 }, { 0x2000, 0x2200 } }, 3);
+	g_autoptr(GByteArray) pre =
+		preprocess((const int64_t[][2]) { { 0, 0 }, { 0x1000, 0x400 }, { 0x2200, 0xa00 } }, 3,
+			   (const int64_t[][2]) { { 0, 0 }, { 0x1000, 0x1000 }, { 0x2000, 0x2200 } }, 3);
 	g_autoptr(GByteArray) patch = two_copies(0x800, 0x200, 0x800);
 	uint8_t want[0x1200];
 	ib_auto_error err = NULL;
@@ -508,8 +543,13 @@ Test(delta_pe, copies_follow_sections)
 	memcpy(want, l->p, 0x800);
 	memset(want + 0x800, 0, 0x200);
 	memcpy(want + 0xa00, l->p + 0x800, 0x800);
-	struct sample s = { .target = want, .target_size = sizeof(want), .preprocess = pre->data, .preprocess_size = pre->len,
-			    .patch = patch->data, .patch_size = patch->len, .type = IB_DELTA_I386 };
+	struct sample s = { .target = want,
+			    .target_size = sizeof(want),
+			    .preprocess = pre->data,
+			    .preprocess_size = pre->len,
+			    .patch = patch->data,
+			    .patch_size = patch->len,
+			    .type = IB_DELTA_I386 };
 	g_autoptr(GBytes) record = sample_make(&s);
 	cr_assert(ib_delta_apply(source, record, NULL, &out, &err), "%s", err ? ib_error_cause(err) : "");
 	cr_assert_eq(memcmp(g_bytes_get_data(out, NULL), want, sizeof(want)), 0);
@@ -521,7 +561,9 @@ Test(delta_pe, refused_by_name)
 	static const struct {
 		uint16_t machine;
 		const char *word;
-	} cases[] = { { IB_DELTA_MACHINE_ARM64, "ARM64" }, { IB_DELTA_MACHINE_ARMNT, "ARM" }, { IB_DELTA_MACHINE_IA64, "IA64" } };
+	} cases[] = { { IB_DELTA_MACHINE_ARM64, "ARM64" },
+		      { IB_DELTA_MACHINE_ARMNT, "ARM" },
+		      { IB_DELTA_MACHINE_IA64, "IA64" } };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct lab *l = lab_new(cases[i].machine);
