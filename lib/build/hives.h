@@ -75,7 +75,8 @@ bool ib_hive_place_import(struct ib_hive_place *p, const char *reg_file, unsigne
 
 /**
  * Write the changed hive, whole or not at all: a hive file; or, for a hive in an image, a WIM in which all other
- * content is copied as it is stored (a solid one is recompressed as LZX).
+ * content is copied as it is stored (a solid one is recompressed as LZX). Logs beside a hive in an image are emptied;
+ * those beside a hive file stay: a clean hive is read without them.
  * @param time      FILETIME of what changed; 0: the latest time that the hive holds
  * @param progress  or NULL
  */

@@ -238,3 +238,30 @@ Test(registry_log, dirty_without_log_is_refused_with_advice)
 	cr_expect_eq(ib_le32(p + BB_SEQ2), 6, "saved hives are clean");
 	ib_hive_free(h);
 }
+
+Test(registry_log, what_was_replayed_is_told)
+{
+	ib_auto_error err = NULL;
+	g_autoptr(GBytes) one = state(1);
+	g_autoptr(GBytes) two = state(2);
+	g_autoptr(GBytes) three = state(3);
+	g_autoptr(GBytes) dirty = with_sequences(one, 6, 5);
+	g_autoptr(GByteArray) log = new_log(one, 6, 5);
+	struct ib_hive *h = NULL;
+	struct ib_hive_info info;
+
+	add_entry(log, one, two, 5);
+	add_entry(log, two, three, 6);
+	g_autoptr(GBytes) bytes = g_bytes_new(log->data, log->len);
+	struct ib_hive_options options = { .log2 = bytes };
+	cr_assert(ib_hive_load(dirty, &options, &h, &err));
+	ib_hive_info(h, &info);
+	cr_expect(info.dirty && info.sequence[0] == 6 && info.sequence[1] == 5 && info.keys == 302);
+	cr_expect(info.replayed == 2 && info.pages >= 2, "%u entries, %u pages", info.replayed, info.pages);
+	ib_hive_free(h);
+	options = (struct ib_hive_options){ .accept_dirty = true };
+	cr_assert(ib_hive_load(dirty, &options, &h, &err));
+	ib_hive_info(h, &info);
+	cr_expect(info.dirty && info.replayed == 0 && info.keys == 102);
+	ib_hive_free(h);
+}
