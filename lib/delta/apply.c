@@ -133,18 +133,10 @@ bool ib_delta_decode(struct ib_delta_span source, const struct ib_delta_record *
 	return ok;
 }
 
-static struct ib_delta_span span_of(GBytes *bytes)
-{
-	gsize size = 0;
-	const uint8_t *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
-
-	return (struct ib_delta_span){ .data = data ? data : (const uint8_t *)"", .size = size };
-}
-
 bool ib_delta_apply(GBytes *source, GBytes *record, const struct ib_delta_options *options, GBytes **ret,
 		    struct ib_error **err)
 {
-	struct ib_delta_span from = span_of(source), bytes = span_of(record);
+	struct ib_delta_span from = ib_delta_span_of(source), bytes = ib_delta_span_of(record);
 	uint64_t max = options && options->target_max ? options->target_max : IB_DELTA_TARGET_MAX;
 	g_autoptr(GBytes) target = NULL;
 	struct ib_delta_record r;
@@ -159,7 +151,7 @@ bool ib_delta_apply(GBytes *source, GBytes *record, const struct ib_delta_option
 		return false;
 	if (!ib_delta_decode(from, &r, false, &target, err))
 		return false;
-	if (r.info.has_target_hash && !check_hash(&r.info, "target", r.info.target_hash, span_of(target), err)) {
+	if (r.info.has_target_hash && !check_hash(&r.info, "target", r.info.target_hash, ib_delta_span_of(target), err)) {
 		g_autofree char *names = ib_delta_transforms(r.info.flags);
 		return ib_while(err, "applying a %s delta with transforms %s", ib_delta_type_name(r.info.type), names);
 	}

@@ -6,18 +6,10 @@
 #define DICTIONARY_TYPE 614u
 #define DICTIONARY_NAME 1u
 
-static struct ib_delta_span span_of(GBytes *bytes)
-{
-	gsize size = 0;
-	const uint8_t *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
-
-	return (struct ib_delta_span){ .data = data ? data : (const uint8_t *)"", .size = size };
-}
-
 enum ib_dcm_kind ib_dcm_kind(GBytes *bytes)
 {
 	static const char letters[] = "DNHMSX"; /* in the order of the numbers */
-	struct ib_delta_span s = span_of(bytes);
+	struct ib_delta_span s = ib_delta_span_of(bytes);
 	const char *at;
 
 	if (s.size < 4 || s.data[0] != 'D' || s.data[1] != 'C' || s.data[2] == 0 || s.data[3] != 1)
@@ -97,7 +89,7 @@ static bool decode_blocks(struct ib_delta_span s, GBytes **ret, struct ib_error 
 bool ib_dcm_decode(GBytes *bytes, GBytes *basis, GBytes **ret, struct ib_error **err)
 {
 	static const struct ib_delta_span nothing = { .data = (const uint8_t *)"" };
-	struct ib_delta_span s = span_of(bytes);
+	struct ib_delta_span s = ib_delta_span_of(bytes);
 	enum ib_dcm_kind kind = ib_dcm_kind(bytes);
 
 	switch (kind) {
@@ -111,7 +103,7 @@ bool ib_dcm_decode(GBytes *bytes, GBytes *basis, GBytes **ret, struct ib_error *
 			return ib_throw(err, IB_ERR_INPUT, kind == IB_DCM_DCM ?
 					"a DCM manifest needs the dictionary out of wcp.dll" :
 					"a DCD file needs the file it was made against");
-		return decode_delta(s, kind == IB_DCM_DCM ? 4 : 12, span_of(basis), ret, err);
+		return decode_delta(s, kind == IB_DCM_DCM ? 4 : 12, ib_delta_span_of(basis), ret, err);
 	case IB_DCM_DCH:
 		return ib_throw(err, IB_ERR_INPUT, "a DCH file is a header and holds no file");
 	case IB_DCM_DCX:
@@ -127,7 +119,7 @@ bool ib_dcm_decode(GBytes *bytes, GBytes *basis, GBytes **ret, struct ib_error *
 bool ib_dcm_dictionary_usual(GBytes *dictionary)
 {
 	static const char usual[] = "0ad8f100f1c56f4a1aad990defade9191f7d5be929b930a04160ebbf99cd6b46";
-	struct ib_delta_span s = span_of(dictionary);
+	struct ib_delta_span s = ib_delta_span_of(dictionary);
 	uint8_t hash[IB_SHA256_SIZE];
 
 	ib_digest_bytes(IB_DIGEST_SHA256, s.data, s.size, hash);
@@ -155,7 +147,7 @@ static uint32_t find_child(struct ib_delta_span tree, uint32_t dir, bool any, ui
 bool ib_dcm_dictionary(GBytes *wcp, GBytes **ret, struct ib_error **err)
 {
 	const uint32_t below = UINT32_C(1) << 31; /* the child is a directory */
-	struct ib_delta_span s = span_of(wcp);
+	struct ib_delta_span s = ib_delta_span_of(wcp);
 	g_autofree struct ib_delta_pe *pe = g_new(struct ib_delta_pe, 1);
 
 	if (!ib_delta_pe_read(s.data, s.size, pe, err))

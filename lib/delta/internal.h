@@ -69,6 +69,14 @@ struct ib_delta_span {
 	size_t size;
 };
 struct ib_delta_span ib_delta_buffer(struct ib_delta_bits *b);
+/* The bytes of GBytes; nothing for NULL. Borrowed. */
+static inline struct ib_delta_span ib_delta_span_of(GBytes *bytes)
+{
+	gsize size = 0;
+	const uint8_t *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
+
+	return (struct ib_delta_span){ .data = data ? data : (const uint8_t *)"", .size = size };
+}
 /* Bits not read yet. */
 static inline uint64_t ib_delta_left(const struct ib_delta_bits *b)
 {
