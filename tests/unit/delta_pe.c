@@ -492,6 +492,104 @@ Test(delta_pe, e8)
 	lab_free(l);
 }
 
+/* ---- managed programs ---- */
+
+static void add_map(struct ib_delta_rift *r, int64_t from, int64_t to)
+{
+	ib_auto_error err = NULL;
+
+	r->max = 10;
+	cr_assert(ib_delta_rift_add(r, from, to, &err));
+}
+
+/* Two references to types, three methods, and code for them. */
+static struct lab *managed(void)
+{
+	struct lab *l = lab_new(IB_DELTA_MACHINE_I386);
+	struct ib_delta_cli_map *m = &l->to.cli_map;
+	static const struct want in[] = {
+		{ 0x800, 72 },	       { 0x808, 0x2100 },     { 0x80c, 0x200 }, /* where metadata is */
+		{ 0x900, 0x424a5342 }, { 0x90c, 4 },	      { 0x910, 0x3276 },     { 0x914, 0x00030000 },
+		{ 0x918, 0x60 },       { 0x91c, 0x80 },	      { 0x924, 0xe0 },	     { 0x928, 0x20 },
+		{ 0x938, 0x100 },      { 0x93c, 0x20 },	      { 0x968, 0x42 },	     { 0x978, 2 },
+		{ 0x97c, 3 },						    /* tables 1 and 6 */
+		{ 0x980, 0x0005000e }, { 0x984, 9 },			    /* AssemblyRef 3, names 5 and 9 */
+		{ 0x98c, 0x1010 },     { 0x994, 0x00010005 }, { 0x998, 1 }, /* name 5, signature 1, parameter 1 */
+		{ 0x99a, 0x1040 },     { 0x9a8, 0x1080 },     { 0xa00, 0x01200500 }, { 0xa04, 0x000c1208 },
+	};
+
+	dir(l, IB_DELTA_DIR_CLI, 0x2000, 72);
+	for (size_t i = 0; i < G_N_ELEMENTS(in); i++)
+		put(l, in[i].at, in[i].value);
+	bytes(l, 0x920, "#~", 2);
+	bytes(l, 0x92c, "#Strings", 8);
+	bytes(l, 0x940, "#Blob", 5);
+	bytes(l, 0x410, "\x32\x72\5\0\0\x70\x28\2\0\0\6\x26\x2a", 13);      /* ldstr, call, pop, ret */
+	bytes(l, 0x440, "\3\x30\0\0\x10\0\0\0\0\0\0\0\xfe\x16\1\0\0\2"     /* constrained. */
+			"\x45\1\0\0\0\x72\0\0\0\x2a", 28);                      /* switch, ret */
+	bytes(l, 0x480, "\x1a\x72\5\0\0\x70\x2a", 7);
+	m->present = true;
+	add_map(&m->heaps[IB_DELTA_US], 1, 0x11);
+	add_map(&m->heaps[IB_DELTA_STRINGS], 1, 1);
+	add_map(&m->heaps[IB_DELTA_STRINGS], 6, 8);
+	add_map(&m->heaps[IB_DELTA_BLOB], 1, 2);
+	add_map(&m->tables[2], 1, 3);
+	add_map(&m->tables[6], 1, 2);
+	add_map(&m->tables[0x23], 1, 1);
+	add_map(&m->tables[0x23], 3, 4);
+	map(l, MAP_DATA);
+	return l;
+}
+
+Test(delta_pe, tokens)
+{
+	struct lab *l = managed();
+
+	run(l, IB_DELTA_CLI_DISASM);
+	CHECK(l, { { 0x412, 0x70000015 }, { 0x417, 0x06000003 }, { 0x44e, 0x02000003 }, { 0x457, 0x72 },
+		   { 0x482, 0x70000005 }, /* the last method is never looked at */
+		   { 0x98c, 0x1010 } });
+	lab_free(l);
+}
+
+Test(delta_pe, metadata)
+{
+	struct lab *l = managed();
+
+	run(l, IB_DELTA_CLI_METADATA);
+	CHECK(l, { { 0x980, 0x00050012 }, { 0x984, 11 }, { 0x98c, 0x1020 }, { 0x994, 0x00020005 }, { 0x9a8, 0x1090 },
+		   { 0xa00, 0x01200500 }, { 0xa04, 0x00141208 }, { 0x412, 0x70000005 } });
+	cr_assert_eq(ib_le16(l->p + 0x998), 1, "a table without a map stays");
+	lab_free(l);
+}
+
+Test(delta_pe, heaps_and_rows_move)
+{
+	static const int64_t want[][2] = {
+		{ 0x9c0, 0x980 },      /* TypeRef */
+		{ 0x9cc + 14, 0x98c }, /* MethodDef: row 1 is row 2 */
+		{ 0xa21, 0x9e1 },      { 0xa22, 0x9e0 },
+		{ 0xa28, 0x9e6 },			 /* #Strings: what is below the first goes by the last */
+		{ 0xa41, 0xa00 },      { 0xa42, 0xa01 }, /* #Blob */
+	};
+	struct lab *l = managed();
+	struct ib_delta_cli_layout *t = &l->to.cli;
+	ib_auto_error err = NULL;
+	ib_auto_rift moves = { .max = 1000 };
+
+	*t = (struct ib_delta_cli_layout) { .present = true, .valid = 0x42, .rows = { [1] = 2, [6] = 3 } };
+	t->streams[IB_DELTA_TABLES].offset = 0x9a0;
+	t->streams[IB_DELTA_STRINGS].offset = 0xa20;
+	t->streams[IB_DELTA_BLOB].offset = 0xa40;
+	cr_assert(ib_delta_transform(l->p, SIZE, &l->to, 0, &moves, &err));
+	for (size_t i = 0; i < G_N_ELEMENTS(want); i++) {
+		const struct ib_delta_rift_entry *e = &moves.e[ib_delta_rift_find(&moves, want[i][0])];
+		cr_assert(e->from == want[i][0] && e->to == want[i][1], "entry %zu: %" PRIx64 " to %" PRIx64, i,
+			  e->from, e->to);
+	}
+	lab_free(l);
+}
+
 /* ---- whole records ---- */
 
 static GByteArray *preprocess(const int64_t (*to_file)[2], size_t n, const int64_t (*to_target)[2], size_t m)
