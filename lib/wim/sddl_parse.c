@@ -66,7 +66,7 @@ static bool number(struct parser *p, uint64_t max, uint64_t *ret)
 
 static bool numeric_sid(struct parser *p, uint8_t *sid, size_t *ret_size)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	unsigned count = 0;
 
 	p->at += 4; /* S-1- */
@@ -137,7 +137,7 @@ static bool parse_flags(struct parser *p, uint32_t *ret)
 
 static bool parse_rights(struct parser *p, uint32_t *ret)
 {
-	uint64_t value;
+	uint64_t value = 0;
 
 	*ret = 0;
 	skip_space(p);
