@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void load(const char *path, const uint8_t **ret, size_t *ret_size)
+/* A whole file, which the caller frees. */
+static char *load(const char *path, const uint8_t **ret, size_t *ret_size)
 {
 	char *data = NULL;
 	gsize size = 0;
@@ -22,6 +23,7 @@ static void load(const char *path, const uint8_t **ret, size_t *ret_size)
 	}
 	*ret = (const uint8_t *)data;
 	*ret_size = size;
+	return data;
 }
 
 static int save(const char *path, const char *head, GBytes *record)
@@ -177,12 +179,12 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		return 2;
 	if (strcmp(argv[1], "wrap") == 0) {
-		load(argv[2], &s.target, &s.target_size);
-		load(argv[3], &s.patch, &s.patch_size);
+		g_autofree char *target = load(argv[2], &s.target, &s.target_size);
+		g_autofree char *patch = load(argv[3], &s.patch, &s.patch_size);
 		return save(argv[4], "", sample_make(&s));
 	}
-	load(argv[2], &s.source, &s.source_size);
-	load(argv[3], &s.target, &s.target_size);
+	g_autofree char *source = load(argv[2], &s.source, &s.source_size);
+	g_autofree char *target = load(argv[3], &s.target, &s.target_size);
 	words(&s, argv + 5);
 	if (strcmp(argv[1], "dcm") == 0) {
 		s.no_hash = true;
