@@ -35,6 +35,15 @@ expect 0 "" "$imgbuild" service plain.wim:2 --put new.txt=docs -o nodate.wim
 touch new.txt && mv nodate.wim nodate1.wim
 expect 0 "" "$imgbuild" service plain.wim:2 --put new.txt=docs -o nodate.wim
 cmp nodate.wim nodate1.wim || fail "without --date the time of the file shows"
+# a disk that is full: no output, nothing left behind
+head -c 300000 /dev/urandom > big.bin
+full() { (trap '' XFSZ; ulimit -f 100; exec "$imgbuild" service plain.wim:2 --put big.bin=docs -o full.wim); }
+expect 5 "" full
+[ ! -e full.wim ] && [ -z "$(find . -name '*.part')" ] || fail "a part of an output is left"
+# a split one, an integrity table
+wimcapture tree whole.wim one --check > /dev/null && wimsplit whole.wim part.swm 1 > /dev/null
+expect 0 "" "$imgbuild" service part.swm --put new.txt=docs -o joined.wim
+wimverify joined.wim > /dev/null 2>&1 || fail "a split one"
 # an image with nothing but a hive; and keys that have no hive
 printf 'Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Vendor]\r\n"A"="b"\r\n' > a.reg
 printf 'Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\NOWHERE\\Vendor]\r\n"A"="b"\r\n' > no.reg
