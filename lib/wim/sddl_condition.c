@@ -505,6 +505,7 @@ enum operand { IS_VALUE, IS_ATTRIBUTE, IS_TERM };
 struct operand_text {
 	enum operand is;
 	bool scoped, sids; /* an attribute with '@'; SIDs only */
+	enum { IS_OR, IS_AND, IS_TIGHT } binds;
 	GString *text;
 };
 
@@ -523,15 +524,26 @@ static bool is_condition(const struct operand_text *o)
 	return o && o->is != IS_VALUE;
 }
 
-static bool combine(GArray *stack, const char *word, struct ib_error **err)
+/* Only parentheses that are needed: so shown text is never nested deeper than what was read. */
+static void bracket(struct operand_text *o, unsigned least)
+{
+	if (o->binds >= least)
+		return;
+	g_string_prepend_c(o->text, '(');
+	g_string_append_c(o->text, ')');
+}
+
+static bool combine(GArray *stack, bool and, struct ib_error **err)
 {
 	struct operand_text *b = top(stack, 0), *a = top(stack, 1);
 
 	if (!is_condition(a) || !is_condition(b) || a->text->len + b->text->len > 4 * ACL_SIZE_MAX)
 		return malformed(err, "an operator lacks an operand");
-	g_string_prepend_c(a->text, '(');
-	g_string_append_printf(a->text, " %s %s)", word, b->text->str);
+	bracket(a, and ? IS_AND : IS_OR);
+	bracket(b, and ? IS_TIGHT : IS_AND); /* of equals the left one is done first */
+	g_string_append_printf(a->text, " %s %s", and ? "&&" : "||", b->text->str);
 	a->is = IS_TERM;
+	a->binds = and ? IS_AND : IS_OR;
 	g_array_set_size(stack, stack->len - 1);
 	return true;
 }
@@ -542,8 +554,7 @@ static bool relate(GArray *stack, const char *word, struct ib_error **err)
 
 	if (!a || a->is != IS_ATTRIBUTE || b->is == IS_TERM || (b->is == IS_ATTRIBUTE && !b->scoped))
 		return malformed(err, "a comparison lacks an operand");
-	g_string_prepend_c(a->text, '(');
-	g_string_append_printf(a->text, " %s %s)", word, b->text->str);
+	g_string_append_printf(a->text, " %s %s", word, b->text->str);
 	a->is = IS_TERM;
 	g_array_set_size(stack, stack->len - 1);
 	return true;
@@ -555,7 +566,7 @@ static bool apply(GArray *stack, uint8_t token, struct ib_error **err)
 	size_t i = 0;
 
 	if (token == TOKEN_AND || token == TOKEN_OR)
-		return combine(stack, token == TOKEN_AND ? "&&" : "||", err);
+		return combine(stack, token == TOKEN_AND, err);
 	while (i < G_N_ELEMENTS(operators) && operators[i].token != token)
 		i++;
 	if (token != TOKEN_NOT && i == G_N_ELEMENTS(operators))
@@ -566,20 +577,19 @@ static bool apply(GArray *stack, uint8_t token, struct ib_error **err)
 			  operators[i].arity == EXISTS ? o->is == IS_ATTRIBUTE : o->is == IS_VALUE && o->sids);
 	if (!fits)
 		return malformed(err, "an operator lacks its operand");
-	g_string_prepend(o->text, token == TOKEN_NOT ? "(!" : "(");
-	if (token != TOKEN_NOT) {
-		g_string_insert(o->text, 1, operators[i].word);
-		g_string_insert_c(o->text, (gssize)(1 + strlen(operators[i].word)), ' ');
-	}
-	g_string_append_c(o->text, ')');
+	bracket(o, IS_TIGHT);
+	g_string_prepend(o->text, token == TOKEN_NOT ? "!" : " ");
+	if (token != TOKEN_NOT)
+		g_string_prepend(o->text, operators[i].word);
 	o->is = IS_TERM;
+	o->binds = IS_TIGHT;
 	return true;
 }
 
 static bool push(GArray *stack, uint8_t token, struct ib_reader *r, struct ib_error **err)
 {
 	struct operand_text o = { .is = token >= TOKEN_LOCAL ? IS_ATTRIBUTE : IS_VALUE, .scoped = token > TOKEN_LOCAL,
-				  .text = g_string_new(NULL) };
+				  .binds = IS_TIGHT, .text = g_string_new(NULL) };
 
 	if (stack->len >= NESTING_MAX) {
 		g_string_free(o.text, TRUE);
@@ -622,7 +632,7 @@ bool ib_wim_sddl_format_condition(GString *out, const uint8_t *data, size_t len,
 	if (ok && (stack->len != 1 || !is_condition(top(stack, 0))))
 		ok = malformed(err, "operands are left over");
 	if (ok)
-		g_string_append_printf(out, top(stack, 0)->is == IS_TERM ? ";%s" : ";(%s)", top(stack, 0)->text->str);
+		g_string_append_printf(out, ";(%s)", top(stack, 0)->text->str);
 	g_array_unref(stack);
 	return ok;
 }
