@@ -33,8 +33,10 @@ bool approvals_plan(struct build *b, struct ib_error **err)
 	}
 	for (char *const *role = ib_ini_list(policy, "policy", "roles"); *role; role++)
 		g_ptr_array_add(b->plan->missing, g_strdup(*role));
-	g_autofree char *roles = g_strdup(ib_ini_text(policy, "policy", "roles"));
-	plan_add(b, "approvals", 0, "before publishing, these must approve: %s", roles);
+	const char *type = ib_ini_text(b->p, "profile", "update-type");
+	plan_add(b, "approvals", 0, "before publishing, by policy '%s'%s%s, these must approve: %s",
+		 ib_ini_text(policy, "policy", "name"), type ? " for update type " : "", type ? type : "",
+		 ib_ini_text(policy, "policy", "roles"));
 	ib_ini_free(policy);
 	return true;
 }

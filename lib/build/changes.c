@@ -89,7 +89,9 @@ bool remove_plan(struct build *b, struct ib_error **err)
 		if (!try_removal(b, add_removal(b, m), err))
 			return false;
 		const char *reason = ib_ini_text(b->p, "remove", reason_key);
-		plan_add(b, "remove", 0, "remove component %s: %s", *name, reason ? reason : "no reason given");
+		const char *vendor = ib_ini_text(m, "component", "vendor");
+		plan_add(b, "remove", 0, "remove component %s%s%s: %s", *name, vendor ? " of " : "", vendor ? vendor : "",
+			 reason ? reason : "no reason given");
 		if (!reason)
 			plan_warn(b, "[remove] reason.%s is missing; the papers will say so", *name);
 		if (ib_ini_flag(m, "component", "example"))

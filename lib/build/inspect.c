@@ -450,15 +450,13 @@ bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, in
 		struct ib_error **err)
 {
 	struct request q = { .path = path, .index = index };
-	JsonObject *o = json_object_new();
-	bool ok = true;
+	bool ok;
 
+	if (anchors_files && *anchors_files && !check_anchors(anchors_files, now, &q.anchors, err))
+		return ib_while(err, "inspecting '%s'", path);
+	JsonObject *o = json_object_new();
 	set_text(o, "file", path);
-	if (anchors_files && *anchors_files)
-		ok = check_anchors(anchors_files, now, &q.anchors, err);
-	if (!ok)
-		;
-	else if (g_file_test(path, G_FILE_TEST_IS_DIR))
+	if (g_file_test(path, G_FILE_TEST_IS_DIR))
 		ok = inspect_package(&q, o, err);
 	else
 		ok = ib_input_open(path, &q.in, err) && inspect_by_content(&q, o, err);

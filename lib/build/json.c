@@ -35,7 +35,7 @@ void json_set_strings(JsonObject *object, const char *name, const GPtrArray *str
 
 static void set_profile(const struct build *b, JsonObject *o)
 {
-	static const char *const keys[] = { "name", "customer", "release", "product", "version", "date" };
+	static const char *const keys[] = { "name", "customer", "release", "product", "version", "date", "update-type" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *value = ib_ini_text(b->p, "profile", keys[i]);

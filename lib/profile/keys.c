@@ -113,8 +113,6 @@ const struct ib_ini_key ib_component_keys[] = {
 const struct ib_ini_key ib_policy_keys[] = {
 	{ "policy", "name", IB_INI_TEXT, true, NULL, NULL, "name of the policy" },
 	{ "policy", "roles", IB_INI_LIST, true, NULL, NULL, "roles that must approve, in order" },
-	{ "policy", "customer-role", IB_INI_TEXT, false, NULL, NULL, "the role that accepts the risks for the customer" },
-	{ "role:*", "title.*", IB_INI_TEXT, false, NULL, NULL, "title of the role in a language" },
 	{ "role:*", "trust", IB_INI_PATHS, true, NULL, NULL, "certificates whose holders may sign for the role" },
 	{ NULL },
 };
