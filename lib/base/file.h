@@ -21,6 +21,7 @@ void ib_fd_close(int *fd);
  * lies in several extents. Reference counted; reading is thread safe.
  */
 struct ib_input;
+struct ib_stream;
 
 /** One run of bytes in the underlying file. */
 struct ib_extent {
@@ -30,6 +31,18 @@ struct ib_extent {
 
 /** Open a regular file. Throws IB_ERR_INPUT when it is missing or not a regular file, IB_ERR_SYSTEM else. */
 bool ib_input_open(const char *path, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Keep a stream's bytes in an unlinked file, so that they can be read at any offset.
+ * @param dir   folder the file lies in for a moment; NULL: memory
+ * @param name  for messages; copied
+ * Throws what the stream throws, IB_ERR_SYSTEM (space).
+ */
+bool ib_input_spool(struct ib_stream *stream, const char *dir, const char *name, struct ib_input **ret,
+		    struct ib_error **err) IB_MUST_CHECK;
+
+/** An input over an open file, as it is now. @param fd  taken, also on failure */
+bool ib_input_from_fd(int fd, const char *name, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /** An input over memory; takes a reference on bytes. */
 struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name);

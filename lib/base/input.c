@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,23 @@ bool ib_input_open(const char *path, struct ib_input **ret, struct ib_error **er
 	struct ib_input *in = g_new0(struct ib_input, 1);
 	in->refs = 1;
 	in->name = g_strdup(path);
+	in->size = (uint64_t)st.st_size;
+	in->fd = fd;
+	fd = -1;
+	*ret = in;
+	return true;
+}
+
+bool ib_input_from_fd(int file, const char *name, struct ib_input **ret, struct ib_error **err)
+{
+	struct stat st;
+	ib_auto_fd fd = file;
+
+	if (fstat(fd, &st) < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", name);
+	struct ib_input *in = g_new0(struct ib_input, 1);
+	in->refs = 1;
+	in->name = g_strdup(name);
 	in->size = (uint64_t)st.st_size;
 	in->fd = fd;
 	fd = -1;
@@ -206,6 +224,33 @@ static bool copy_buffered(const struct ib_output *out, uint64_t offset, struct i
 		len -= n;
 	}
 	return true;
+}
+
+static bool spool_fd(const char *dir, int *ret, struct ib_error **err)
+{
+	if (dir)
+		return ib_file_temp(dir, ret, err);
+	*ret = memfd_create("input-spool", MFD_CLOEXEC);
+	return *ret >= 0 ? true : ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create a file in memory");
+}
+
+bool ib_input_spool(struct ib_stream *stream, const char *dir, const char *name, struct ib_input **ret,
+		    struct ib_error **err)
+{
+	g_autofree uint8_t *buf = g_malloc(COPY_BUFFER);
+	ib_auto_fd fd = -1;
+	uint64_t at = 0;
+	size_t n = 1;
+
+	if (!spool_fd(dir, &fd, err))
+		return false;
+	struct ib_output out = { .fd = fd, .name = name };
+	for (; n > 0; at += n)
+		if (!ib_stream_read(stream, buf, COPY_BUFFER, &n, err) || !ib_output_write(&out, at, buf, n, err))
+			return ib_while(err, "spooling '%s'", name);
+	int file = fd;
+	fd = -1;
+	return ib_input_from_fd(file, name, ret, err);
 }
 
 /* One kernel copy; 0 when the kernel cannot do it for this pair of files. */

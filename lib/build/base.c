@@ -114,8 +114,7 @@ static bool choose_edition(struct build *b, struct ib_wim *wim, unsigned *ret, s
 	return ib_hint(err, "it holds: %s", list);
 }
 
-static struct target *add_target(struct build *b, enum target_role role, struct wim_file *f, struct ib_wim *wim,
-				 unsigned index)
+struct target *add_target(struct build *b, enum target_role role, struct wim_file *f, struct ib_wim *wim, unsigned index)
 {
 	struct target *t = g_new0(struct target, 1);
 
@@ -144,6 +143,7 @@ static bool plan_install(struct build *b, struct ib_error **err)
 		if (!ib_ini_flag(b->p, "media", "keep-editions") && ib_wim_info(wim)->image_count > 1)
 			plan_add(b, "base", 0, "leave out the other %u images of %s", ib_wim_info(wim)->image_count - 1,
 				 b->install.path);
+		ok = recovery_plan(b, wim, index, err);
 	}
 	ib_wim_free(wim);
 	return ok;
@@ -207,7 +207,8 @@ bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error *
 {
 	if (!base_open_wim(b, &b->install, b->work_dir, &b->install.wim, err) || !drop_editions(b, err))
 		return false;
-	if (b->boot.in && !base_open_wim(b, &b->boot, b->work_dir, &b->boot.wim, err))
+	if ((b->winre.in && !base_open_wim(b, &b->winre, b->work_dir, &b->winre.wim, err)) ||
+	    (b->boot.in && !base_open_wim(b, &b->boot, b->work_dir, &b->boot.wim, err)))
 		return false;
 	for (guint i = 0; i < b->targets->len; i++) {
 		struct target *t = g_ptr_array_index(b->targets, i);

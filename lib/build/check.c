@@ -136,9 +136,31 @@ static bool check_images(struct build *b, struct wim_file *f, struct ib_wim *bas
 		if (!ok)
 			return false;
 	}
-	json_object_set_int_member(b->verify, f == &b->install ? "install_blobs_read_back" : "boot_blobs_read_back",
-				   g_hash_table_size(fresh));
+	const char *member = f == &b->install ? "install_blobs_read_back" : f == &b->winre ? "winre_blobs_read_back"
+										   : "boot_blobs_read_back";
+	json_object_set_int_member(b->verify, member, g_hash_table_size(fresh));
 	return ib_wim_verify_blobs(wim, fresh, progress, err);
+}
+
+/* winre.wim as it lies in the written install.wim. */
+static bool check_recovery(struct build *b, struct ib_wim *install, struct ib_progress *progress, struct ib_error **err)
+{
+	unsigned index = ib_ini_flag(b->p, "media", "keep-editions") ? install_target(b)->source_index : 1;
+	struct ib_wim *wim = NULL, *base = NULL;
+	struct ib_image *image = NULL;
+	ib_auto_input in = NULL;
+
+	if (!recovery_changed(b))
+		return true;
+	if (!ib_wim_image(install, index, &image, err) || !recovery_open(install, image, b->work_dir, &in, err))
+		return false;
+	if (!in)
+		return ib_throw(err, IB_ERR_VERIFY, "the written '%s' holds no winre.wim", b->install.path);
+	bool ok = ib_wim_open(in, NULL, &wim, err) && base_open_wim(b, &b->winre, NULL, &base, err) &&
+		  check_images(b, &b->winre, base, wim, progress, err);
+	ib_wim_free(base);
+	ib_wim_free(wim);
+	return ok || ib_while(err, "checking winre.wim in the written '%s'", b->install.path);
 }
 
 static bool check_wim(struct build *b, struct ib_media *media, struct wim_file *f, struct ib_progress *progress,
@@ -151,7 +173,8 @@ static bool check_wim(struct build *b, struct ib_media *media, struct wim_file *
 	if (!e)
 		return ib_throw(err, IB_ERR_VERIFY, "the written ISO holds no '%s'", f->path);
 	bool ok = ib_media_file(media, e, &in, err) && ib_wim_open(in, NULL, &wim, err) &&
-		  base_open_wim(b, f, NULL, &base, err) && check_images(b, f, base, wim, progress, err);
+		  base_open_wim(b, f, NULL, &base, err) && check_images(b, f, base, wim, progress, err) &&
+		  (f != &b->install || check_recovery(b, wim, progress, err));
 	ib_wim_free(base);
 	ib_wim_free(wim);
 	return ok;

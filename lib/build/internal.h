@@ -19,11 +19,11 @@
 #include "wim/wim.h"
 
 /** Which images a package goes into; the words of [updates] targets. */
-enum target_role { TARGET_INSTALL, TARGET_BOOT };
+enum target_role { TARGET_INSTALL, TARGET_WINRE, TARGET_BOOT, TARGET_ROLES };
 
-/** One WIM of the medium. */
+/** One WIM of the medium, or winre.wim inside the chosen image. */
 struct wim_file {
-	const char *path;      /**< on the medium: "sources/install.wim" */
+	const char *path;      /**< on the medium: "sources/install.wim"; "winre.wim" */
 	struct ib_input *in;   /**< in the base */
 	struct ib_wim *wim;    /**< open while it is being serviced */
 };
@@ -72,8 +72,8 @@ struct build {
 
 	struct ib_input *base;
 	struct ib_media *media;
-	struct wim_file install, boot;
-	GPtrArray *targets;    /**< struct target * */
+	struct wim_file install, winre, boot;
+	GPtrArray *targets;    /**< struct target *: the chosen edition, winre.wim's images, boot.wim's images */
 	char *edition, *product_name;
 	struct ib_version windows; /**< of the chosen edition after servicing */
 
@@ -127,6 +127,18 @@ bool base_scratch(struct build *b, struct ib_store **ret, struct ib_error **err)
 void base_scratch_close(struct build *b);
 /** The target of the chosen edition. */
 struct target *install_target(struct build *b);
+struct target *add_target(struct build *b, enum target_role role, struct wim_file *f, struct ib_wim *wim, unsigned index);
+
+/* recovery.c: winre.wim, which lies inside an image */
+/** winre.wim of an image as a file of its own; *ret NULL when the image has none. dir: as in ib_input_spool() */
+bool recovery_open(struct ib_wim *wim, struct ib_image *image, const char *dir, struct ib_input **ret,
+		   struct ib_error **err);
+/** Find winre.wim in the chosen image and add its images as targets, when the profile asks for it. */
+bool recovery_plan(struct build *b, struct ib_wim *wim, unsigned index, struct ib_error **err);
+/** Stage: put the serviced winre.wim back into its image. */
+bool recovery_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** Whether something was installed into winre.wim. */
+bool recovery_changed(const struct build *b);
 
 /* updates.c */
 bool updates_plan(struct build *b, struct ib_error **err);

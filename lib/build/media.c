@@ -47,6 +47,8 @@ static bool check_space(struct build *b, struct ib_error **err)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", dir);
 	/* New content lies in the spool once more until it is in the ISO. */
 	b->plan->need_bytes = ib_input_size(b->base) + 2 * b->payload_bytes + SLACK;
+	if (recovery_changed(b)) /* written beside, then into the spool, then into the ISO */
+		b->plan->need_bytes += 3 * ib_input_size(b->winre.in);
 	b->plan->available_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
 	if (b->plan->available_bytes >= b->plan->need_bytes)
 		return true;

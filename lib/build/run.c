@@ -15,6 +15,7 @@ static const struct stage stages[] = {
 	{ "features", "switch optional features", features_plan, features_apply },
 	{ "values", "write the image's own values", values_plan, values_apply },
 	{ "store", "verify the component store in memory", NULL, store_apply },
+	{ "recovery", "put winre.wim back into its image", NULL, recovery_apply },
 	{ "media", "write the ISO with its images in place", media_plan, media_apply },
 	{ "verify", "read the written ISO back", NULL, written_apply },
 	{ "metadata", "generate the upgrade documents", metadata_plan, metadata_apply },
@@ -129,8 +130,6 @@ static bool refuse_or_warn_unsupported(struct build *b, struct ib_error **err)
 	}
 	if (ib_ini_is_set(b->p, "report", "compare"))
 		plan_warn(b, "[report] compare: baselines are not compared by this version");
-	if (ib_ini_has(b->p, "updates", "targets", "winre"))
-		plan_warn(b, "[updates] targets: winre.wim is not serviced by this version; it stays as it is");
 	return true;
 }
 
@@ -171,6 +170,7 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->o = o;
 	b->plan = plan_new();
 	b->install.path = "sources/install.wim";
+	b->winre.path = "winre.wim";
 	b->boot.path = "sources/boot.wim";
 	b->targets = g_ptr_array_new_with_free_func(target_free);
 	b->updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
@@ -199,6 +199,7 @@ static void build_free(struct build *b)
 	base_scratch_close(b);
 	g_ptr_array_unref(b->targets);
 	wim_file_clear(&b->install);
+	wim_file_clear(&b->winre);
 	wim_file_clear(&b->boot);
 	g_ptr_array_unref(b->updates);
 	g_ptr_array_unref(b->removals);

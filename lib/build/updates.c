@@ -5,14 +5,47 @@
 /*
  * Stage updates: which packages go into which image, in which order.
  *
- * Microsoft's order for media: servicing stack, features on demand, the rest,
- * cumulative update last (a cumulative update must see what it is to update).
+ * Microsoft's order for media: servicing stack, languages, features on demand, the rest, cumulative update (which must
+ * see what it is to update), .NET's cumulative update. The recovery environment gets the servicing stack and the Safe
+ * OS update made for it, or the cumulative update when there is none; boot.wim the servicing stack and the cumulative
+ * update. Within that, each package says itself where it applies.
  */
-enum rank { RANK_STACK, RANK_ON_DEMAND, RANK_OTHER, RANK_CUMULATIVE };
+enum rank { RANK_STACK, RANK_LANGUAGE, RANK_ON_DEMAND, RANK_OTHER, RANK_SAFE_OS, RANK_CUMULATIVE, RANK_NET, RANKS };
 
 /* The component every servicing stack update brings. */
 #define STACK_COMPONENT "microsoft-windows-servicingstack"
-#define CUMULATIVE_PREFIX "Package_for_RollupFix"
+
+/* Which images a rank may go into, and what it is called. */
+static const struct {
+	const char *word;
+	bool into[TARGET_ROLES]; /* install, winre, boot */
+} ranks[RANKS] = {
+	[RANK_STACK] = { "servicing stack", { true, true, true } },
+	[RANK_LANGUAGE] = { "language", { true, true, true } },
+	[RANK_ON_DEMAND] = { "feature on demand", { true, false, false } },
+	[RANK_OTHER] = { "update", { true, true, true } },
+	[RANK_SAFE_OS] = { "Safe OS update", { false, true, false } },
+	[RANK_CUMULATIVE] = { "cumulative update", { true, true, true } },
+	[RANK_NET] = { ".NET cumulative update", { true, false, false } },
+};
+
+/* What names of root packages tell. */
+static const struct {
+	const char *prefix;
+	enum rank rank;
+} name_ranks[] = {
+	{ "Package_for_RollupFix", RANK_CUMULATIVE },
+	{ "Package_for_DotNetRollup", RANK_NET },
+	{ "Package_for_SafeOSDU", RANK_SAFE_OS },
+};
+
+/* Keys of [updates] that name packages; rank: what all of a key are, RANKS: each is what it says itself. */
+static const struct {
+	const char *key;
+	enum rank rank;
+} named_keys[] = {
+	{ "servicing-stack", RANKS }, { "on-demand", RANKS }, { "cumulative", RANKS }, { "safe-os", RANK_SAFE_OS },
+};
 
 void build_update_free(struct update *u)
 {
@@ -32,10 +65,14 @@ static enum rank rank_of(const struct ib_package *p)
 		if (g_ascii_strcasecmp(m->id.name, STACK_COMPONENT) == 0)
 			return RANK_STACK;
 	}
-	if (root->capability)
+	for (size_t i = 0; i < G_N_ELEMENTS(name_ranks); i++)
+		if (g_ascii_strncasecmp(root->id.name, name_ranks[i].prefix, strlen(name_ranks[i].prefix)) == 0)
+			return name_ranks[i].rank;
+	if (root->capability || (root->release_type && g_ascii_strcasecmp(root->release_type, "OnDemand Pack") == 0))
 		return RANK_ON_DEMAND;
-	return g_ascii_strncasecmp(root->id.name, CUMULATIVE_PREFIX, strlen(CUMULATIVE_PREFIX)) == 0 ? RANK_CUMULATIVE
-												    : RANK_OTHER;
+	if (root->release_type && g_ascii_strcasecmp(root->release_type, "Language Pack") == 0)
+		return RANK_LANGUAGE;
+	return RANK_OTHER;
 }
 
 /* ---- finding ---- */
@@ -64,11 +101,15 @@ bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchor
 	return true;
 }
 
-static bool add_package(struct build *b, const char *path, bool named, struct ib_error **err)
+/* rank: RANKS when the package says itself what it is */
+static bool add_package(struct build *b, const char *path, bool named, enum rank rank, struct ib_error **err)
 {
 	if (!update_open(b->updates, path, b->anchors, err))
 		return false;
-	((struct update *)g_ptr_array_index(b->updates, b->updates->len - 1))->named = named;
+	struct update *u = g_ptr_array_index(b->updates, b->updates->len - 1);
+	u->named = named;
+	if (rank != RANKS)
+		u->rank = (int)rank;
 	return true;
 }
 
@@ -93,7 +134,7 @@ static bool search_folder(struct build *b, const char *dir, struct ib_error **er
 	g_ptr_array_sort(names, by_text); /* the same order on every file system */
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *path = g_build_filename(dir, g_ptr_array_index(names, i), NULL);
-		if (!add_package(b, path, false, err))
+		if (!add_package(b, path, false, RANKS, err))
 			return false;
 	}
 	return true;
@@ -101,11 +142,9 @@ static bool search_folder(struct build *b, const char *dir, struct ib_error **er
 
 static bool find_packages(struct build *b, struct ib_error **err)
 {
-	static const char *const named[] = { "servicing-stack", "on-demand", "cumulative", NULL };
-
-	for (const char *const *key = named; *key; key++)
-		for (char *const *f = ib_ini_list(b->p, "updates", *key); *f; f++)
-			if (!add_package(b, *f, true, err))
+	for (size_t k = 0; k < G_N_ELEMENTS(named_keys); k++)
+		for (char *const *f = ib_ini_list(b->p, "updates", named_keys[k].key); *f; f++)
+			if (!add_package(b, *f, true, named_keys[k].rank, err))
 				return false;
 	for (char *const *dir = ib_ini_list(b->p, "updates", "search"); *dir; dir++)
 		if (!search_folder(b, *dir, err))
@@ -169,59 +208,91 @@ static bool is_required(const struct build *b, const struct update *u)
 }
 
 /* Whether a package behind number i may still be chosen, so that it must see what number i does. */
-static bool others_follow(const struct build *b, guint i)
+static bool others_follow(const struct build *b, const struct target *t, guint i)
 {
 	const struct update *u = g_ptr_array_index(b->updates, i);
 	const char *name = ib_package_root(u->package)->id.name;
 
 	for (guint j = i + 1; j < b->updates->len; j++) {
 		const struct update *later = g_ptr_array_index(b->updates, j);
-		if (g_ascii_strcasecmp(ib_package_root(later->package)->id.name, name) != 0)
+		if (ranks[later->rank].into[t->role] &&
+		    g_ascii_strcasecmp(ib_package_root(later->package)->id.name, name) != 0)
 			return true;
 	}
 	return false;
 }
 
+static bool has_rank(const struct target *t, enum rank rank)
+{
+	for (guint i = 0; i < t->updates->len; i++)
+		if (((const struct update *)g_ptr_array_index(t->updates, i))->rank == (int)rank)
+			return true;
+	return false;
+}
+
+/* Whether what kind of update it is leads into this image; what it says itself is asked afterwards. */
+static bool goes_into(const struct target *t, const struct update *u)
+{
+	if (u->rank == RANK_CUMULATIVE && t->role == TARGET_WINRE && has_rank(t, RANK_SAFE_OS))
+		return false; /* the Safe OS update is the cumulative update of the recovery environment */
+	return ranks[u->rank].into[t->role];
+}
+
+/* The image whose refusal counts: the one a package is made for. */
+static bool is_home(const struct target *t, const struct update *u)
+{
+	return t->role == (u->rank == RANK_SAFE_OS ? TARGET_WINRE : TARGET_INSTALL);
+}
+
+static void skip(struct update *u, const char *why)
+{
+	g_free(u->skipped);
+	u->skipped = g_strdup(why);
+}
+
 /*
- * Decide one package for one image. It is installed in the scratch store when something builds on it: a later
- * package, or (for the chosen edition) the removals and features. Else what it would do is worked out without
- * its payload.
+ * An update that applies. It is installed in the scratch store when something builds on it: a later package, or (for
+ * the chosen edition) the removals and features. Else what it would do is worked out without its payload.
  */
+static bool choose(struct build *b, struct target *t, struct ib_store *scratch, guint i, const char *again,
+		   struct ib_error **err)
+{
+	struct update *u = g_ptr_array_index(b->updates, i);
+	struct ib_install_summary sum = { 0 };
+	bool needed = t->role == TARGET_INSTALL || others_follow(b, t, i);
+
+	if (!(needed ? ib_store_install(scratch, u->package, &sum, NULL, err)
+		     : ib_store_plan(scratch, u->package, &sum, err)))
+		return false;
+	g_ptr_array_add(t->updates, u);
+	b->payload_bytes += sum.payload_bytes;
+	plan_add(b, "updates", ib_package_payload_bytes(u->package),
+		 "install %s (%s, %s) into '%s'%s%s: %u components, %u files new, %u changed, %u removed", u->kb,
+		 ranks[u->rank].word, ib_package_root(u->package)->package_id, t->name, again ? " again: " : "",
+		 again ? again : "", sum.components, sum.files_new, sum.files_changed, sum.files_removed);
+	return true;
+}
+
 static bool choose_one(struct build *b, struct target *t, struct ib_store *scratch, guint i, struct ib_error **err)
 {
 	struct update *u = g_ptr_array_index(b->updates, i);
-	struct ib_applicability_result r = { 0 };
-	struct ib_install_summary sum = { 0 };
+	IB_CLEANUP(ib_applicability_clear) struct ib_applicability_result r = { 0 };
 
+	if (!goes_into(t, u))
+		return true;
 	if (same_name_chosen(t, u)) {
-		g_free(u->skipped);
-		u->skipped = g_strdup("a newer one of the same package is installed");
+		skip(u, "a newer one of the same package is installed");
 		return true;
 	}
 	if (!ib_store_applicable(scratch, u->package, &r, err))
 		return false;
-	bool ok = true;
-	if (r.verdict != IB_APPLIES && (u->named || is_required(b, u)) && t->role == TARGET_INSTALL &&
-	    r.verdict == IB_DOES_NOT_APPLY) {
-		ok = throw_not_applicable(u, &r, err);
-	} else if (r.verdict != IB_APPLIES) {
-		if (!u->skipped && t->role == TARGET_INSTALL)
-			u->skipped = g_strdup(r.reason);
-	} else {
-		bool needed = t->role == TARGET_INSTALL || others_follow(b, i);
-		ok = needed ? ib_store_install(scratch, u->package, &sum, NULL, err)
-			    : ib_store_plan(scratch, u->package, &sum, err);
-		if (ok) {
-			g_ptr_array_add(t->updates, u);
-			b->payload_bytes += sum.payload_bytes;
-			plan_add(b, "updates", ib_package_payload_bytes(u->package),
-				 "install %s (%s) into '%s': %u components, %u files new, %u changed, %u removed", u->kb,
-				 ib_package_root(u->package)->package_id, t->name, sum.components, sum.files_new,
-				 sum.files_changed, sum.files_removed);
-		}
-	}
-	ib_applicability_clear(&r);
-	return ok;
+	if (r.verdict == IB_APPLIES)
+		return choose(b, t, scratch, i, r.reason, err);
+	if (is_home(t, u) && r.verdict == IB_DOES_NOT_APPLY && (u->named || is_required(b, u)))
+		return throw_not_applicable(u, &r, err);
+	if (!u->skipped && is_home(t, u))
+		skip(u, r.reason);
+	return true;
 }
 
 static bool choose_all(struct build *b, struct target *t, struct ib_store *scratch, struct ib_error **err)
@@ -270,12 +341,43 @@ static bool check_required(struct build *b, struct ib_error **err)
 
 static bool wants_target(const struct build *b, const struct target *t)
 {
-	return ib_ini_has(b->p, "updates", "targets", t->role == TARGET_INSTALL ? "install" : "boot");
+	static const char *const words[TARGET_ROLES] = { "install", "winre", "boot" };
+
+	return ib_ini_has(b->p, "updates", "targets", words[t->role]);
+}
+
+/* A Safe OS update has one place only: without it, it would vanish without a word. */
+static bool check_safe_os(struct build *b, struct ib_error **err)
+{
+	char *const *files = ib_ini_list(b->p, "updates", "safe-os");
+
+	if (!*files || b->winre.in)
+		return true;
+	g_autofree char *place = ib_ini_place(b->p, "updates", "safe-os");
+	ib_throw(err, IB_ERR_INPUT, "%s: '%s' is for winre.wim, which is not being serviced", place, *files);
+	return ib_hint(err, ib_ini_has(b->p, "updates", "targets", "winre") ? "the chosen image holds no winre.wim"
+									     : "add winre to [updates] targets");
+}
+
+static void plan_skipped(struct build *b)
+{
+	for (guint i = 0; i < b->updates->len; i++) {
+		struct update *u = g_ptr_array_index(b->updates, i);
+		bool used = false;
+		for (guint t = 0; !used && t < b->targets->len; t++)
+			used = g_ptr_array_find(((struct target *)g_ptr_array_index(b->targets, t))->updates, u, NULL);
+		if (used)
+			g_clear_pointer(&u->skipped, g_free);
+		else if (!u->skipped)
+			skip(u, "none of the images being serviced takes it");
+		if (u->skipped)
+			plan_add(b, "updates", 0, "not installed: %s: %s", u->kb, u->skipped);
+	}
 }
 
 bool updates_plan(struct build *b, struct ib_error **err)
 {
-	if (!open_anchors(b, err) || !find_packages(b, err))
+	if (!open_anchors(b, err) || !check_safe_os(b, err) || !find_packages(b, err))
 		return false;
 	updates_sort(b->updates);
 	for (guint i = 0; b->updates->len && i < b->targets->len; i++) {
@@ -283,11 +385,7 @@ bool updates_plan(struct build *b, struct ib_error **err)
 		if (wants_target(b, t) && !choose_for_target(b, t, err))
 			return false;
 	}
-	for (guint i = 0; i < b->updates->len; i++) {
-		const struct update *u = g_ptr_array_index(b->updates, i);
-		if (u->skipped)
-			plan_add(b, "updates", 0, "not installed: %s: %s", u->kb, u->skipped);
-	}
+	plan_skipped(b);
 	return check_required(b, err);
 }
 

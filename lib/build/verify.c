@@ -81,6 +81,26 @@ static void add_findings(struct ib_check_result *r, const struct ib_verify_resul
 	}
 }
 
+static bool verify_wim(struct ib_input *in, const struct ib_anchors *anchors, const struct ib_check_options *o,
+		       struct ib_check_result *r, struct ib_error **err);
+
+/* The recovery environment inside an installed image. One that cannot be read is a finding. */
+static bool verify_recovery(struct ib_wim *wim, struct ib_image *image, const char *name, const struct ib_anchors *anchors,
+			    const struct ib_check_options *o, struct ib_check_result *r, struct ib_error **err)
+{
+	ib_auto_error why = NULL;
+	ib_auto_input in = NULL;
+
+	if (recovery_open(wim, image, g_get_tmp_dir(), &in, &why) && (!in || verify_wim(in, anchors, o, r, &why)))
+		return true;
+	if (ib_error_code(why) != IB_ERR_INPUT && ib_error_code(why) != IB_ERR_VERIFY) {
+		*err = g_steal_pointer(&why);
+		return false;
+	}
+	g_ptr_array_add(r->findings, g_strdup_printf("'%s': winre.wim: %s", name, ib_error_cause(why)));
+	return true;
+}
+
 static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anchors *anchors,
 			 const struct ib_check_options *o, struct ib_check_result *r, struct ib_error **err)
 {
@@ -100,7 +120,7 @@ static bool verify_image(struct ib_wim *wim, unsigned index, const struct ib_anc
 		add_findings(r, &v, name ? name : "image");
 	ib_verify_result_clear(&v);
 	ib_store_free(store);
-	return ok;
+	return ok && verify_recovery(wim, image, name ? name : "image", anchors, o, r, err);
 }
 
 static bool verify_wim(struct ib_input *in, const struct ib_anchors *anchors, const struct ib_check_options *o,

@@ -31,8 +31,9 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "updates", "servicing-stack", IB_INI_PATHS, false, NULL, NULL, "servicing stack updates, by file" },
 	{ "updates", "cumulative", IB_INI_PATHS, false, NULL, NULL, "cumulative updates, by file" },
 	{ "updates", "on-demand", IB_INI_PATHS, false, NULL, NULL, "features on demand, by file" },
+	{ "updates", "safe-os", IB_INI_PATHS, false, NULL, NULL, "Safe OS updates, by file; they go into winre.wim only" },
 	{ "updates", "require", IB_INI_LIST, false, NULL, NULL, "KB numbers that must be in the image afterwards" },
-	{ "updates", "targets", IB_INI_WORDS, false, "install, boot", "install|winre|boot", "images the updates go into" },
+	{ "updates", "targets", IB_INI_WORDS, false, "install, winre, boot", "install|winre|boot", "images the updates go into" },
 	{ "updates", "trust", IB_INI_PATHS, false, NULL, NULL, "PEM or DER files of the roots that may sign packages" },
 
 	{ "remove", "components", IB_INI_LIST, false, NULL, NULL, "components to remove, each by its manifest" },
