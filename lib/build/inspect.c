@@ -162,7 +162,7 @@ static bool inspect_xml(struct request *q, JsonObject *o, struct ib_error **err)
 		return true;
 	}
 	struct ib_manifest *m = NULL;
-	if (!ib_manifest_parse(bytes, name, &m, err))
+	if (!ib_manifest_parse(bytes, NULL, name, &m, err))
 		return false;
 	set_text(o, "kind", "component manifest");
 	json_object_set_object_member(o, "manifest", manifest_json(m));
@@ -214,7 +214,7 @@ static bool inspect_package(struct request *q, JsonObject *o, struct ib_error **
 {
 	struct ib_package *p = NULL;
 
-	if (!ib_package_open(q->path, &p, err))
+	if (!ib_package_open(q->path, NULL, &p, err))
 		return false;
 	set_text(o, "kind", "package");
 	bool ok = set_trust(q, o, p, err);

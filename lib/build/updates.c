@@ -93,7 +93,7 @@ bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchor
 	struct update *u = g_new0(struct update, 1);
 
 	g_ptr_array_add(updates, u);
-	if (!ib_package_open(path, &u->package, err) || !ib_package_verify(u->package, anchors, &u->trust, err))
+	if (!ib_package_open(path, NULL, &u->package, err) || !ib_package_verify(u->package, anchors, &u->trust, err))
 		return ib_while(err, "adding package '%s'", path);
 	const struct ib_mum *root = ib_package_root(u->package);
 	u->rank = (int)rank_of(u->package);

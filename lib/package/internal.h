@@ -50,8 +50,8 @@ static inline struct manifest *manifest_of(struct ib_manifest *m)
 	return (struct manifest *)m;
 }
 
-/** "DCM", "DCS", … when the bytes are a compressed manifest, else NULL. */
-const char *package_manifest_compression(GBytes *bytes);
+/** Whether ib_manifest_parse() can read bytes of this kind: DCM needs a dictionary, some kinds nobody reads. */
+bool package_manifest_readable(GBytes *bytes, GBytes *dictionary);
 
 /**
  * A relative name with '\' between parts. Refuses '..', ':', empty names and parts, and absolute ones.
@@ -109,8 +109,7 @@ bool package_has_suffix(const char *name, const char *suffix);
 
 /** A file that a member may be. */
 struct payload {
-	const struct ib_manifest *manifest;
-	const struct ib_file *file;
+	struct ib_payload_entry pub;
 };
 
 /** Fill p->payload from the manifests; refuses members that are differentials. */
@@ -122,6 +121,7 @@ struct ib_package {
 	enum ib_package_container kind;
 	uint64_t file_size;
 	uint64_t payload_bytes;
+	char *cabinet;              /* the inner cabinet it came in, or NULL */
 	struct ib_mum *root;        /* owned by mums */
 	GPtrArray *mums;            /* struct ib_mum *, owned */
 	GPtrArray *manifests;       /* struct ib_manifest *, owned */
@@ -131,6 +131,8 @@ struct ib_package {
 	GPtrArray *members;         /* struct ib_package_member *, owned */
 	GHashTable *compressed;     /* folded file name -> GBytes *: unread manifests, raw */
 	GHashTable *payload;        /* folded "<key form>\<file>" -> struct payload * */
+	GPtrArray *payloads;        /* struct payload *: the same, in the order of the manifests; owned */
+	GBytes *dictionary;         /* or NULL */
 };
 
 #endif

@@ -131,18 +131,27 @@ uint32_t package_attributes(struct manifest *m, const struct ib_xml_node *node)
 
 /* ---- the manifest ---- */
 
-const char *package_manifest_compression(GBytes *bytes)
+bool package_manifest_readable(GBytes *bytes, GBytes *dictionary)
 {
-	/* All known headers: three letters and a 1. */
-	static const char *const kinds[] = { "DCM", "DCS", "DCD", "DCN", "DCH", "DCX" };
-	gsize n;
-	const char *data = g_bytes_get_data(bytes, &n);
+	enum ib_dcm_kind kind = ib_dcm_kind(bytes);
 
-	for (size_t i = 0; n >= 4 && i < G_N_ELEMENTS(kinds); i++) {
-		if (memcmp(data, kinds[i], 3) == 0 && data[3] == 1)
-			return kinds[i];
+	return kind == IB_DCM_NONE || kind == IB_DCM_DCS || kind == IB_DCM_DCN || (kind == IB_DCM_DCM && dictionary);
+}
+
+/* The XML of a manifest as it is stored; owned by the caller (g_bytes_unref). */
+static bool decompress(GBytes *stored, GBytes *dictionary, GBytes **ret, struct ib_error **err)
+{
+	enum ib_dcm_kind kind = ib_dcm_kind(stored);
+
+	if (kind == IB_DCM_NONE) {
+		*ret = g_bytes_ref(stored);
+		return true;
 	}
-	return NULL;
+	if (kind == IB_DCM_DCM && !dictionary) {
+		ib_throw(err, IB_ERR_INPUT, "the manifest is compressed (DCM) against a dictionary, which is not given");
+		return ib_hint(err, "the dictionary lies in wcp.dll of the image's servicing stack");
+	}
+	return ib_dcm_decode(stored, dictionary, ret, err);
 }
 
 static bool check_name(const struct ib_manifest *m, const char *name, struct ib_error **err)
@@ -213,14 +222,14 @@ static bool read_identity(struct ib_manifest *m, const struct ib_xml_node *root,
 	return check_name(m, name, err);
 }
 
-static bool read_all(struct manifest *m, const char *name, struct ib_error **err)
+static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, struct ib_error **err)
 {
+	g_autoptr(GBytes) plain = NULL;
 	gsize len;
-	const void *data = g_bytes_get_data(m->pub.stored, &len);
-	const char *packed = package_manifest_compression(m->pub.stored);
 
-	if (packed)
-		return ib_throw(err, IB_ERR_INPUT, "the manifest is compressed (%s), a form not read here", packed);
+	if (!decompress(m->pub.stored, dictionary, &plain, err))
+		return false;
+	const void *data = g_bytes_get_data(plain, &len);
 	if (len > MANIFEST_MAX)
 		return ib_throw(err, IB_ERR_INPUT, "the manifest has %zu bytes, at most %u are accepted", len,
 				MANIFEST_MAX);
@@ -277,11 +286,12 @@ static struct manifest *manifest_new(GBytes *bytes)
 	return m;
 }
 
-bool ib_manifest_parse(GBytes *bytes, const char *name, struct ib_manifest **ret, struct ib_error **err)
+bool ib_manifest_parse(GBytes *bytes, GBytes *dictionary, const char *name, struct ib_manifest **ret,
+		       struct ib_error **err)
 {
 	struct manifest *m = manifest_new(bytes);
 
-	if (!read_all(m, name, err)) {
+	if (!read_all(m, dictionary, name, err)) {
 		ib_manifest_free(&m->pub);
 		return ib_while(err, "reading manifest '%s'", name);
 	}

@@ -206,6 +206,7 @@ static bool add_root(struct gather *g, struct ib_error **err)
 		return false;
 	g_ptr_array_add(p->mums, p->root);
 	g_hash_table_insert(p->mum_index, ib_name_fold(p->root->package_id), p->root);
+	p->cabinet = g_strdup(meta->cab);
 	take_catalog(g, p->root, meta->cab, "update.mum");
 	if (p->kind == IB_PACKAGE_CAB && meta->cab)
 		p->kind = IB_PACKAGE_MSU_CAB;
@@ -249,12 +250,12 @@ static bool add_manifest(struct ib_package *p, const struct meta *meta, struct i
 {
 	struct ib_manifest *m;
 
-	if (package_manifest_compression(meta->bytes)) {
+	if (!package_manifest_readable(meta->bytes, p->dictionary)) {
 		g_ptr_array_add(p->unread, g_strdup(meta->name));
 		g_hash_table_insert(p->compressed, ib_name_fold(meta->name), g_bytes_ref(meta->bytes));
 		return true;
 	}
-	if (!ib_manifest_parse(meta->bytes, meta->name, &m, err))
+	if (!ib_manifest_parse(meta->bytes, p->dictionary, meta->name, &m, err))
 		return false;
 	g_ptr_array_add(p->manifests, m);
 	g_hash_table_insert(p->manifest_index, ib_name_fold(m->keyform), m);
@@ -390,10 +391,12 @@ static void free_member(gpointer data)
 	g_free(m);
 }
 
-static struct ib_package *package_new(void)
+static struct ib_package *package_new(const struct ib_package_options *options)
 {
 	struct ib_package *p = g_new0(struct ib_package, 1);
 
+	if (options && options->dictionary)
+		p->dictionary = g_bytes_ref(options->dictionary);
 	p->mums = g_ptr_array_new_with_free_func((GDestroyNotify)ib_mum_free);
 	p->manifests = g_ptr_array_new_with_free_func((GDestroyNotify)ib_manifest_free);
 	p->mum_index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -401,14 +404,16 @@ static struct ib_package *package_new(void)
 	p->unread = g_ptr_array_new_with_free_func(g_free);
 	p->members = g_ptr_array_new_with_free_func(free_member);
 	p->compressed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
-	p->payload = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	p->payload = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	p->payloads = g_ptr_array_new_with_free_func(g_free);
 	return p;
 }
 
-bool ib_package_open(const char *path, struct ib_package **ret, struct ib_error **err)
+bool ib_package_open(const char *path, const struct ib_package_options *options, struct ib_package **ret,
+		     struct ib_error **err)
 {
 	struct gather g = {
-		.p = package_new(),
+		.p = package_new(options),
 		.metas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, meta_free),
 		.roots = g_ptr_array_new(),
 		.answers = g_ptr_array_new_with_free_func(meta_free),
@@ -426,19 +431,34 @@ bool ib_package_open(const char *path, struct ib_package **ret, struct ib_error 
 	return true;
 }
 
+bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
+			 struct ib_error **err)
+{
+	struct ib_package *p;
+
+	if (!ib_package_open(path, options, &p, err))
+		return false;
+	*ret = g_ptr_array_new_with_free_func((GDestroyNotify)ib_package_free);
+	g_ptr_array_add(*ret, p);
+	return true;
+}
+
 void ib_package_free(struct ib_package *p)
 {
 	if (!p)
 		return;
 	GHashTable *const tables[] = { p->mum_index, p->manifest_index, p->compressed, p->payload };
-	GPtrArray *const arrays[] = { p->mums, p->manifests, p->unread, p->members };
+	GPtrArray *const arrays[] = { p->mums, p->manifests, p->unread, p->members, p->payloads };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
 		g_hash_table_unref(tables[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(arrays); i++)
 		g_ptr_array_unref(arrays[i]);
+	if (p->dictionary)
+		g_bytes_unref(p->dictionary);
 	ib_input_unref(p->container.in);
 	g_free(p->container.path);
+	g_free(p->cabinet);
 	g_free(p);
 }
 
@@ -447,6 +467,16 @@ void ib_package_free(struct ib_package *p)
 const char *ib_package_path(const struct ib_package *p)
 {
 	return p->container.path;
+}
+
+const char *ib_package_cabinet(const struct ib_package *p)
+{
+	return p->cabinet;
+}
+
+const GPtrArray *ib_package_payloads(const struct ib_package *p)
+{
+	return p->payloads;
 }
 
 enum ib_package_container ib_package_container(const struct ib_package *p)

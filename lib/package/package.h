@@ -1,18 +1,28 @@
 /**
  * package: what arrives. Containers (.msu, .cab, expanded folder), the models
- * of .mum and .manifest files, the names made from identities, and the chain
- * of trust catalog -> mum -> manifest -> file.
+ * of .mum and .manifest files, the names made from identities, the chain of
+ * trust catalog -> mum -> manifest -> file, and payload in all its forms.
  *
- * Opening a package reads its metadata (.mum, .cat, .manifest) in one pass and
- * keeps it in memory; payload is streamed later, in the container's own order,
- * by ib_package_each_payload(). Nothing is extracted to disk.
+ * Opening a package reads its metadata (.mum, .cat, .manifest) and keeps it in
+ * memory; payload is read later, in the container's own order, by
+ * ib_package_each_payload(), which also makes files out of differentials. No
+ * tree is extracted: what must be read out of order goes to an unlinked file.
  *
- * Names in packages compare without case. Format facts: docs/formats/cbs.md.
+ * What a component's file may come as:
+ *   - complete, as a member of the container, or as a range of a .psf;
+ *   - as a differential in the component's folder f (against an older version),
+ *     n (against nothing) or r (from this version to the older one, for later);
+ *   - through an index: "_manifest_.cix.xml" (numbered members, deltas against
+ *     each other) or "express.psf.cix.xml" (ranges of a .psf).
+ *
+ * Names in packages compare without case. Format facts: docs/formats/cbs.md and
+ * docs/formats/payload.md.
  */
 #ifndef IB_PACKAGE_PACKAGE_H
 #define IB_PACKAGE_PACKAGE_H
 
 #include "base/base.h"
+#include "delta/delta.h"
 #include "trust/trust.h"
 #include "xml/xml.h"
 
@@ -139,12 +149,14 @@ struct ib_manifest {
 
 /**
  * Parse a manifest.
- * @param bytes    as stored; a reference is kept. DCM and DCS forms are refused by name until lib/delta reads them
- * @param name     file name for messages, e.g. "<keyform>.manifest": a key form in it that differs from
- *                 the identity's is IB_ERR_INPUT (a free integrity check)
+ * @param bytes       as stored, plain or compressed (DCM, DCN, DCS); a reference is kept
+ * @param dictionary  for DCM: ib_dcm_dictionary() of the servicing stack; borrowed. NULL: DCM is refused by name
+ * @param name        file name for messages, e.g. "<keyform>.manifest": a key form in it that differs from
+ *                    the identity's is IB_ERR_INPUT (a free integrity check)
  * Result: ib_manifest_free.
  */
-bool ib_manifest_parse(GBytes *bytes, const char *name, struct ib_manifest **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_manifest_parse(GBytes *bytes, GBytes *dictionary, const char *name, struct ib_manifest **ret,
+		       struct ib_error **err) IB_MUST_CHECK;
 /** Free; NULL is fine. */
 void ib_manifest_free(struct ib_manifest *m);
 
@@ -196,21 +208,50 @@ void ib_mum_free(struct ib_mum *m);
 
 struct ib_package;
 
-enum ib_package_container { IB_PACKAGE_CAB, IB_PACKAGE_MSU_CAB, IB_PACKAGE_FOLDER };
+/** What a package came in. */
+enum ib_package_container {
+	IB_PACKAGE_CAB,     /**< a cabinet */
+	IB_PACKAGE_MSU_CAB, /**< an .msu that is a cabinet of cabinets */
+	IB_PACKAGE_MSU_WIM, /**< an .msu that is a WIM (Windows 11 24H2 and later) */
+	IB_PACKAGE_FOLDER,  /**< either of them, expanded */
+};
+
+/** How to open; zeroed (but for size) means the defaults. */
+struct ib_package_options {
+	size_t size;           /**< sizeof this struct */
+	GBytes *dictionary;    /**< manifest dictionary of the image's servicing stack (ib_dcm_dictionary()); a reference is
+				    kept. NULL: DCM manifests stay in ib_package_unread() */
+	const char *spool_dir; /**< folder for unlinked temporary files; copied. NULL: /var/tmp */
+	unsigned threads;      /**< for opening; 0: number of processors */
+};
 
 /**
- * Open a .msu, a .cab or an expanded folder and read its metadata.
- * Payload forms not carried yet (PSF, cix, WIM-msu, differentials) are IB_ERR_INPUT by name; so is an .msu with
- * more than one package in it (servicing stack and update): both cabinets are named. IB_ERR_SYSTEM when reading fails.
- * Result: ib_package_free.
+ * Open a .msu, a .cab or an expanded folder that holds one package, and read its metadata.
+ * A .psf is looked for in the container, or beside a cabinet under the cabinet's name.
+ * @param options  borrowed; NULL for the defaults
+ * Throws IB_ERR_INPUT for anything malformed and for a container with several packages (servicing stack and
+ * update), naming them; IB_ERR_VERIFY when something has another hash than an index says; IB_ERR_SYSTEM when reading
+ * fails. Result: ib_package_free.
  */
-bool ib_package_open(const char *path, struct ib_package **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_package_open(const char *path, const struct ib_package_options *options, struct ib_package **ret,
+		     struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * The same for a container that may hold several packages (an .msu with servicing stack and update).
+ * @param ret  struct ib_package *, servicing stacks first, then in the container's order; at least one. Owned by the
+ *             caller (g_ptr_array_unref frees the packages)
+ * Throws as ib_package_open().
+ */
+bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
+			 struct ib_error **err) IB_MUST_CHECK;
 /** Free; NULL is fine. */
 void ib_package_free(struct ib_package *p);
 
 /** File name it was opened by; borrowed. */
 const char *ib_package_path(const struct ib_package *p);
-/** What it came in. An .msu is a cabinet whose root package is in an inner cabinet. */
+/** Name of the inner cabinet it came in, or NULL; borrowed. */
+const char *ib_package_cabinet(const struct ib_package *p);
+/** What it came in. An .msu is a container whose root package is in an inner cabinet. */
 enum ib_package_container ib_package_container(const struct ib_package *p);
 /** Size of the file in bytes. */
 uint64_t ib_package_file_size(const struct ib_package *p);
@@ -228,14 +269,15 @@ const struct ib_manifest *ib_package_manifest(const struct ib_package *p, const 
 const GPtrArray *ib_package_unread(const struct ib_package *p);
 /** The compressed bytes of one of them, by that name without case; borrowed, NULL when there is none. */
 GBytes *ib_package_unread_bytes(const struct ib_package *p, const char *name);
-/** All members of the container(s), in order; those of an inner cabinet are named `<cabinet>\<member>`. */
+/** A member as the container has it: what an index makes of it is in ib_package_payloads(). */
 struct ib_package_member {
-	const char *name;
-	uint64_t size;
+	const char *name; /**< those of an inner cabinet are named `<cabinet>\<member>` */
+	uint64_t size;    /**< bytes; UINT64_MAX when unknown */
 };
+/** All members of the container(s), in order: */
 /** const struct ib_package_member *; borrowed. */
 const GPtrArray *ib_package_members(const struct ib_package *p);
-/** Sum of payload bytes, uncompressed: what ib_package_each_payload() adds to its progress. */
+/** Sum of payload bytes as the package has them, uncompressed: what ib_package_each_payload() adds to its progress. */
 uint64_t ib_package_payload_bytes(const struct ib_package *p);
 
 /** Verdict on one package's trust. */
@@ -258,20 +300,109 @@ void ib_package_trust_clear(struct ib_package_trust *t);
 bool ib_package_verify(struct ib_package *p, const struct ib_anchors *anchors, struct ib_package_trust *ret,
 		       struct ib_error **err) IB_MUST_CHECK;
 
-/**
- * Receives one payload file. keyform and file as in ib_manifest/ib_file; the stream is valid for the call and
- * need not be read. @return false with an error thrown to stop
- */
-typedef bool (*ib_payload_fn)(const struct ib_manifest *manifest, const struct ib_file *file, uint64_t size,
-			      struct ib_stream *stream, void *data, struct ib_error **err);
+/* ---- payload ---- */
+
+/** What a payload is. */
+enum ib_payload_kind {
+	IB_PAYLOAD_FILE,    /**< the complete file, its hash checked against the manifest */
+	IB_PAYLOAD_FORWARD, /**< the differential f\: from an older version to this one */
+	IB_PAYLOAD_REVERSE, /**< the differential r\: from this version to the older one */
+	IB_PAYLOAD_NULL,    /**< the differential n\: from nothing to this version */
+};
+#define IB_PAYLOAD_KINDS 4
+/** The bit of a kind in a set of kinds. */
+#define IB_PAYLOAD_BIT(kind) (1u << (kind))
+
+/** What a package brings for a file that a manifest names. */
+struct ib_payload_entry {
+	const struct ib_manifest *manifest;
+	const struct ib_file *file;
+	unsigned kinds;                  /**< IB_PAYLOAD_BIT()s; 0: nothing */
+	uint64_t size[IB_PAYLOAD_KINDS]; /**< bytes of each as the package has it; 0 when it has none */
+};
+
+/** All files of all manifests, each once, in the order of the manifests: const struct ib_payload_entry *; borrowed. */
+const GPtrArray *ib_package_payloads(const struct ib_package *p);
+
+/** Something handed out by ib_package_each_payload(). */
+struct ib_payload {
+	const struct ib_manifest *manifest;
+	const struct ib_file *file;
+	enum ib_payload_kind kind;
+	uint64_t size;            /**< bytes of the stream; UINT64_MAX when unknown, 0 without a stream */
+	struct ib_stream *stream; /**< valid for the call, need not be read; NULL: nothing brings the file (kind FILE) */
+	const char *reason;       /**< without a stream: why, a sentence without full stop; else NULL */
+};
+
+/** What a differential needs. */
+struct ib_base_query {
+	const struct ib_manifest *manifest; /**< of the component the file belongs to */
+	const struct ib_file *file;         /**< the file that is to be made */
+	const struct ib_delta_info *info;   /**< header of the differential */
+	bool has_hash;                      /**< the base is named by its content (PA31, index): only that one fits */
+	enum ib_digest_algorithm algorithm; /**< of hash */
+	uint8_t hash[IB_DIGEST_MAX];        /**< ib_digest_size(algorithm) bytes */
+	uint64_t size;                      /**< bytes of the named base; UINT64_MAX when it is not said */
+	const char *name;                   /**< "<key form>\<file>" the index gives the base, or NULL; a hint only */
+};
 
 /**
- * Stream every payload file that a manifest names, in the container's order, once. A member below a
- * component's folder that its manifest does not name is skipped (not trusted, not stored); a file that a
- * manifest names and the package lacks is reported to fn with stream NULL after all others.
- * The stream given to fn throws IB_ERR_VERIFY at its end when the content's hash is not the manifest's.
+ * The image that a package is for: where bases and complete files come from. Members may be NULL: nothing then.
+ * base() and complete() are called from several threads at once.
  */
-bool ib_package_each_payload(struct ib_package *p, ib_payload_fn fn, void *data, struct ib_progress *progress,
-			     struct ib_error **err) IB_MUST_CHECK;
+struct ib_payload_source {
+	/**
+	 * The n-th candidate (from 0) for the base of a differential, best first. Which one is right is seen by the
+	 * hashes, so candidates may be wrong.
+	 * @param ret  owned by the caller of this function (g_bytes_unref); NULL: there are no more
+	 */
+	bool (*base)(void *data, const struct ib_base_query *query, unsigned n, GBytes **ret, struct ib_error **err);
+	/**
+	 * The complete file from elsewhere: the image's own copy of the same content, a newer image. Called when the
+	 * package's own differentials do not lead to it, or when the package brings nothing for it.
+	 * @param ret  owned by the caller of this function; NULL: nobody has it
+	 */
+	bool (*complete)(void *data, const struct ib_manifest *manifest, const struct ib_file *file, GBytes **ret,
+			 struct ib_error **err);
+	/** Whether files of a component are needed at all; called on the calling thread. NULL: all are. */
+	bool (*wanted)(void *data, const struct ib_manifest *manifest);
+	void *data; /**< handed to the functions; borrowed */
+};
+
+/** How to go through payload; zeroed (but for size) means the defaults. */
+struct ib_payload_options {
+	size_t size;                            /**< sizeof this struct */
+	const struct ib_payload_source *source; /**< borrowed; NULL: only what needs no base is made */
+	unsigned threads;                       /**< that decompress and apply; 0: number of processors, 1: none but the
+						     caller's */
+	unsigned kinds;                         /**< IB_PAYLOAD_BIT()s of what to hand out; 0: complete files only */
+	bool partial;                           /**< with a source: files that cannot be made are handed out without a
+						     stream, as without a source, instead of ending it all */
+};
+
+/**
+ * Receives one payload. Always called on the thread that called ib_package_each_payload().
+ * @return false with an error thrown to stop
+ */
+typedef bool (*ib_payload_fn)(const struct ib_payload *payload, void *data, struct ib_error **err);
+
+/**
+ * Hand out the payload of every file that a manifest names, once of each kind, in the container's order (the same
+ * whatever the number of threads); of one record the raw differential comes before the file made of it. A member that
+ * no manifest names is skipped (not trusted, not stored). Files that cannot be had come without a stream: those whose
+ * differential stays unresolved at their place, those nothing brings after all others.
+ *
+ * A complete file is looked for in this order: as it is in the package; n\; f\ with the bases of the source, best
+ * first; f\ against nothing; source->complete(). What is made has the hash of its manifest, always. Raw differentials
+ * are as the package has them: their CRC-32 and the index's hash are right, no catalog covers them.
+ *
+ * @param options   borrowed; NULL for the defaults
+ * @param progress  counts the bytes read from the package: ib_package_payload_bytes(); may be NULL
+ * Throws what fn throws; IB_ERR_VERIFY for a wrong hash (the stream given to fn throws it at its end for large
+ * files); IB_ERR_INPUT for malformed records and for a file that cannot be made though there is a source, naming
+ * package, component, file and the record's transforms.
+ */
+bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_options *options, ib_payload_fn fn,
+			     void *data, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
 
 #endif

@@ -26,12 +26,13 @@ static bool index_file(struct ib_package *p, const struct ib_manifest *m, const 
 
 	/* One payload may have several destinations, but only one content. */
 	if (known)
-		return same_hash(known->file, f) ||
+		return same_hash(known->pub.file, f) ||
 		       ib_throw(err, IB_ERR_INPUT, "component '%s' names file '%s' twice, with different hashes",
 				m->keyform, f->name);
 	struct payload *payload = g_new0(struct payload, 1);
-	payload->manifest = m;
-	payload->file = f;
+	payload->pub.manifest = m;
+	payload->pub.file = f;
+	g_ptr_array_add(p->payloads, payload);
 	g_hash_table_insert(p->payload, g_steal_pointer(&key), payload);
 	return true;
 }
@@ -59,6 +60,18 @@ static bool check_differential(const struct ib_package *p, const char *name, str
 	return true;
 }
 
+static void note_member(struct ib_package *p, const struct ib_package_member *member)
+{
+	const char *slash = p->cabinet ? strchr(member->name, '\\') : NULL;
+	g_autofree char *key = ib_name_fold(slash ? slash + 1 : member->name);
+	struct payload *payload = g_hash_table_lookup(p->payload, key);
+
+	if (!payload)
+		return;
+	payload->pub.kinds |= IB_PAYLOAD_BIT(IB_PAYLOAD_FILE);
+	payload->pub.size[IB_PAYLOAD_FILE] = member->size;
+}
+
 bool package_index_payload(struct ib_package *p, struct ib_error **err)
 {
 	for (guint i = 0; i < p->manifests->len; i++) {
@@ -70,6 +83,7 @@ bool package_index_payload(struct ib_package *p, struct ib_error **err)
 	}
 	for (guint i = 0; i < p->members->len; i++) {
 		const struct ib_package_member *member = g_ptr_array_index(p->members, i);
+		note_member(p, member);
 		if (!check_differential(p, member->name, err))
 			return false;
 	}
@@ -88,7 +102,7 @@ struct check {
 
 static bool check_end(struct check *c, struct ib_error **err)
 {
-	const struct ib_file *f = c->payload->file;
+	const struct ib_file *f = c->payload->pub.file;
 	const uint8_t *want = f->has_sha256 ? f->sha256 : f->sha1;
 	size_t size = f->has_sha256 ? IB_SHA256_SIZE : IB_SHA1_SIZE;
 	uint8_t got[IB_DIGEST_MAX];
@@ -101,7 +115,7 @@ static bool check_end(struct check *c, struct ib_error **err)
 		return true;
 	g_autofree char *got_text = ib_hex(got, size), *want_text = ib_hex(want, size);
 	return ib_throw(err, IB_ERR_VERIFY, "file '%s' of component '%s' has %s %s, its manifest says %s", f->name,
-			c->payload->manifest->keyform, f->has_sha256 ? "SHA-256" : "SHA-1", got_text, want_text);
+			c->payload->pub.manifest->keyform, f->has_sha256 ? "SHA-256" : "SHA-1", got_text, want_text);
 }
 
 static bool check_read(struct ib_stream *s, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
@@ -131,18 +145,19 @@ struct each {
 
 static bool give(struct each *e, const struct member *m, const struct payload *payload, struct ib_error **err)
 {
-	const struct ib_file *f = payload->file;
+	const struct ib_file *f = payload->pub.file;
 
 	if (!f->has_sha256 && !f->has_sha1)
 		return ib_throw(err, IB_ERR_VERIFY, "the manifest of component '%s' gives no hash for file '%s'",
-				payload->manifest->keyform, f->name);
+				payload->pub.manifest->keyform, f->name);
 	struct check c = {
 		.base = { .read = check_read },
 		.inner = m->stream,
 		.payload = payload,
 		.digest = ib_digest_new(f->has_sha256 ? IB_DIGEST_SHA256 : IB_DIGEST_SHA1),
 	};
-	bool ok = e->fn(payload->manifest, f, m->size, &c.base, e->data, err);
+	struct ib_payload out = { .manifest = payload->pub.manifest, .file = f, .size = m->size, .stream = &c.base };
+	bool ok = e->fn(&out, e->data, err);
 	ib_digest_free(c.digest);
 	return ok;
 }
@@ -172,15 +187,16 @@ static bool each_missing(struct each *e, struct ib_error **err)
 			const struct payload *payload = g_hash_table_lookup(e->p->payload, key);
 			if (!g_hash_table_add(e->seen, (gpointer)payload))
 				continue;
-			if (!e->fn(m, f, 0, NULL, e->data, err))
+			struct ib_payload out = { .manifest = m, .file = f, .reason = "the package does not bring it" };
+			if (!e->fn(&out, e->data, err))
 				return false;
 		}
 	}
 	return true;
 }
 
-bool ib_package_each_payload(struct ib_package *p, ib_payload_fn fn, void *data, struct ib_progress *progress,
-			     struct ib_error **err)
+bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_options *options, ib_payload_fn fn,
+			     void *data, struct ib_progress *progress, struct ib_error **err)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 	struct each e = { .p = p, .fn = fn, .data = data, .progress = progress, .seen = seen };

@@ -255,7 +255,7 @@ bool ib_svc_manifest_read(struct ib_store *s, struct ib_component *c, struct ib_
 	if (!ib_image_read(s->image, path, METADATA_LIMIT, &bytes, err))
 		return false;
 	ib_auto_error why = NULL;
-	if (ib_manifest_parse(bytes, name, ret, &why))
+	if (ib_manifest_parse(bytes, NULL, name, ret, &why))
 		return true;
 	if (!is_compressed(bytes))
 		return ib_throw(err, ib_error_code(why), "%s", ib_error_cause(why));

@@ -130,24 +130,26 @@ struct staging {
 	uint64_t bytes;
 };
 
-static bool stage_file(const struct ib_manifest *manifest, const struct ib_file *file, uint64_t size,
-		       struct ib_stream *stream, void *data, struct ib_error **err)
+static bool stage_file(const struct ib_payload *payload, void *data, struct ib_error **err)
 {
 	struct staging *st = data;
+	const struct ib_manifest *manifest = payload->manifest;
+	const struct ib_file *file = payload->file;
 	g_autofree char *folded = ib_name_fold(manifest->keyform);
 	const struct ib_plan_component *c = g_hash_table_lookup(st->plan->by_keyform, folded);
 	g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", manifest->keyform, file->name);
 	uint8_t hash[IB_WIM_HASH_SIZE];
+	uint64_t size;
 	GBytes *security;
 
 	if (!c || c->stored)
 		return true; /* of a part that does not apply, or there already */
-	if (!stream) {
+	if (!payload->stream) {
 		ib_throw(err, IB_ERR_INPUT, "the package lacks the file '%s' of '%s'", file->name, manifest->keyform);
 		return ib_hint(err, "the package is incomplete (DISM calls this 0x800f081f)");
 	}
 	if (!ib_svc_descriptor(st->s, file->sddl, &security, err) ||
-	    !ib_wim_add_blob(st->s->wim, stream, hash, &size, err))
+	    !ib_wim_add_blob(st->s->wim, payload->stream, hash, &size, err))
 		return false;
 	st->bytes += size;
 	return put_blob(st->s, path, hash, file->attributes, security, err);
@@ -254,7 +256,7 @@ bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan
 {
 	struct staging st = { .s = s, .plan = plan };
 
-	if (!stage_folders(s, plan, err) || !ib_package_each_payload(p, stage_file, &st, progress, err) ||
+	if (!stage_folders(s, plan, err) || !ib_package_each_payload(p, NULL, stage_file, &st, progress, err) ||
 	    !stage_all(s, plan, err))
 		return false;
 	*ret_bytes = st.bytes;

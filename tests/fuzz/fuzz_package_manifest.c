@@ -44,11 +44,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ib_manifest *m = NULL;
 	ib_auto_error err = NULL;
 
-	if (ib_manifest_parse(bytes, "fuzz", &m, &err)) {
+	if (ib_manifest_parse(bytes, NULL, "fuzz", &m, &err)) {
 		volatile size_t n = walk(m);
 		(void)n;
 	} else {
-		g_assert(ib_error_code(err) == IB_ERR_INPUT || ib_error_code(err) == IB_ERR_SYSTEM);
+		g_assert(ib_error_code(err) == IB_ERR_INPUT || ib_error_code(err) == IB_ERR_SYSTEM ||
+			 ib_error_code(err) == IB_ERR_VERIFY);
 	}
 	ib_manifest_free(m);
 	return 0;

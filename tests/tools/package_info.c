@@ -59,7 +59,7 @@ static void print_manifest(const struct ib_manifest *m)
 
 static void print_package(const struct ib_package *p)
 {
-	static const char *const kinds[] = { "cab", "msu", "folder" };
+	static const char *const kinds[] = { "cab", "msu", "msu-wim", "folder" };
 	const GPtrArray *mums = ib_package_mums(p), *manifests = ib_package_manifests(p);
 
 	printf("container %s\nroot %s\nmembers %u\npayload %" PRIu64 "\n", kinds[ib_package_container(p)],
@@ -71,21 +71,20 @@ static void print_package(const struct ib_package *p)
 	print_list("unread", ib_package_unread(p));
 }
 
-static bool read_payload(const struct ib_manifest *m, const struct ib_file *f, uint64_t size, struct ib_stream *s,
-			 void *data, struct ib_error **err)
+static bool read_payload(const struct ib_payload *p, void *data, struct ib_error **err)
 {
 	char buf[65536];
 	size_t n;
 	uint64_t total = 0;
 
 	do {
-		if (!s)
+		if (!p->stream)
 			break;
-		if (!ib_stream_read(s, buf, sizeof buf, &n, err))
+		if (!ib_stream_read(p->stream, buf, sizeof buf, &n, err))
 			return false;
 		total += n;
 	} while (n > 0);
-	printf("%s %s\\%s %" PRIu64 "\n", s ? "file" : "missing", m->keyform, f->name, total);
+	printf("%s %s\\%s %" PRIu64 "\n", p->stream ? "file" : "missing", p->manifest->keyform, p->file->name, total);
 	return true;
 }
 
@@ -118,11 +117,11 @@ int main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return IB_ERR_USAGE;
-	bool ok = ib_package_open(argv[optind], &p, &err);
+	bool ok = ib_package_open(argv[optind], NULL, &p, &err);
 	if (ok)
 		print_package(p);
 	ok = ok && (!anchors || verify(p, anchors, &err));
-	ok = ok && (!payload || ib_package_each_payload(p, read_payload, NULL, NULL, &err));
+	ok = ok && (!payload || ib_package_each_payload(p, NULL, read_payload, NULL, NULL, &err));
 	ib_package_free(p);
 	if (ok)
 		return 0;

@@ -30,7 +30,7 @@ struct run {
 static bool open_package(struct run *r, const char *path, struct ib_package **ret, struct ib_error **err)
 {
 	struct ib_package_trust trust = { 0 };
-	bool ok = ib_package_open(path, ret, err) && ib_package_verify(*ret, r->anchors, &trust, err);
+	bool ok = ib_package_open(path, NULL, ret, err) && ib_package_verify(*ret, r->anchors, &trust, err);
 
 	ib_package_trust_clear(&trust);
 	return ok;

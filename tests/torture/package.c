@@ -37,18 +37,17 @@ static char *make_msu(void)
 	return path;
 }
 
-static bool read_payload(const struct ib_manifest *m, const struct ib_file *f, uint64_t size, struct ib_stream *s,
-			 void *data, struct ib_error **err)
+static bool read_payload(const struct ib_payload *p, void *data, struct ib_error **err)
 {
 	g_autoptr(GBytes) bytes = NULL;
 
-	return s && ib_stream_bytes(s, 100, f->name, &bytes, err);
+	return p->stream && ib_stream_bytes(p->stream, 100, p->file->name, &bytes, err);
 }
 
 static bool read_package(const char *path, struct ib_error **err)
 {
 	struct ib_package *p = NULL;
-	bool ok = ib_package_open(path, &p, err) && ib_package_each_payload(p, read_payload, NULL, NULL, err);
+	bool ok = ib_package_open(path, NULL, &p, err) && ib_package_each_payload(p, NULL, read_payload, NULL, NULL, err);
 
 	ib_package_free(p);
 	return ok;
