@@ -311,14 +311,18 @@ static bool settle(struct ib_wim *wim, const struct blob *b, struct ib_error **e
 	return b->where != BLOB_SPOOL || ib_wim_spool_flush(wim->spool, err);
 }
 
+static bool throw_unknown(struct ib_wim *wim, const uint8_t *hash, struct ib_error **err)
+{
+	g_autofree char *hex = ib_hex(hash, IB_WIM_HASH_SIZE);
+
+	return ib_throw(err, IB_ERR_INPUT, "'%s' has no content with SHA-1 %s",
+			wim->in ? ib_input_name(wim->in) : "new image", hex);
+}
+
 static bool find(struct ib_wim *wim, const uint8_t *hash, struct blob **ret, struct ib_error **err)
 {
 	*ret = ib_wim_blob_find(wim, hash);
-	if (*ret)
-		return settle(wim, *ret, err);
-	g_autofree char *hex = ib_hex(hash, IB_WIM_HASH_SIZE);
-	return ib_throw(err, IB_ERR_INPUT, "'%s' has no content with SHA-1 %s",
-			wim->in ? ib_input_name(wim->in) : "new image", hex);
+	return *ret ? settle(wim, *ret, err) : throw_unknown(wim, hash, err);
 }
 
 bool ib_wim_has_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], uint64_t *ret_size)
@@ -342,6 +346,32 @@ bool ib_wim_read_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], 
 		return true;
 	}
 	return find(wim, hash, &b, err) && ib_wim_blob_bytes(wim, b, limit, ret, err);
+}
+
+bool ib_wim_settle(struct ib_wim *wim, struct ib_error **err)
+{
+	if (wim->spool && !ib_wim_spool_flush(wim->spool, err))
+		return false;
+	g_rw_lock_writer_lock(&wim->lock);
+	for (; wim->settled < wim->order->len; wim->settled++)
+		((struct blob *)g_ptr_array_index(wim->order, wim->settled))->settled = true;
+	g_rw_lock_writer_unlock(&wim->lock);
+	return true;
+}
+
+bool ib_wim_read_shared(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], uint64_t limit, GBytes **ret,
+			struct ib_error **err)
+{
+	if (ib_wim_hash_is_zero(hash)) {
+		*ret = g_bytes_new(NULL, 0);
+		return true;
+	}
+	g_rw_lock_reader_lock(&wim->lock);
+	const struct blob *b = ib_wim_blob_find(wim, hash);
+	bool known = b && (b->where != BLOB_SPOOL || b->settled);
+	g_rw_lock_reader_unlock(&wim->lock);
+	/* Blobs stay until the WIM is freed, and a settled one does not change. */
+	return known ? ib_wim_blob_bytes(wim, b, limit, ret, err) : throw_unknown(wim, hash, err);
 }
 
 bool ib_wim_open_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], struct ib_stream **ret,
@@ -401,7 +431,9 @@ bool ib_wim_add_blob(struct ib_wim *wim, struct ib_stream *stream, uint8_t ret_h
 	    !ib_wim_spool_add(wim->spool, stream, wim->blobs, ret_hash, ret_size, &b, err))
 		return false;
 	if (b) {
+		g_rw_lock_writer_lock(&wim->lock);
 		g_hash_table_insert(wim->blobs, b->hash, b);
+		g_rw_lock_writer_unlock(&wim->lock);
 		g_ptr_array_add(wim->order, b);
 	}
 	return true;

@@ -85,6 +85,7 @@ struct blob {
 	struct solid *solid;
 	GArray *sizes;      /* spool: stored bytes of each chunk (uint32_t); NULL when all are plain */
 	struct spool *spool;
+	bool settled;       /* spool: complete, all of it in the spool's file */
 	/* while writing */
 	uint32_t refs;
 	struct reshdr out;
@@ -104,8 +105,10 @@ struct ib_wim {
 	struct ib_wim_info info;
 	uint32_t flags;      /* of the header */
 	unsigned level, threads, boot_index;
+	GRWLock lock;        /* of blobs and of their `settled`: written by the owner, read by ib_wim_read_shared() */
 	GHashTable *blobs;   /* hash -> struct blob */
 	GPtrArray *order;    /* all blobs, in the order of the table and then of adding */
+	guint settled;       /* so many of them, from the first one on, can be read from any thread */
 	GPtrArray *solids;
 	GMutex solid_lock;
 	struct solid *open_solid; /* the one that holds buffers: they are large */

@@ -15,6 +15,7 @@ static struct ib_wim *wim_new(const char *spool_dir)
 	wim->images = g_ptr_array_new();
 	wim->parts = g_ptr_array_new_with_free_func((GDestroyNotify)ib_input_unref);
 	g_mutex_init(&wim->solid_lock);
+	g_rw_lock_init(&wim->lock);
 	return wim;
 }
 
@@ -47,6 +48,7 @@ void ib_wim_free(struct ib_wim *wim)
 	g_ptr_array_unref(wim->order);
 	g_ptr_array_unref(wim->solids);
 	g_mutex_clear(&wim->solid_lock);
+	g_rw_lock_clear(&wim->lock);
 	ib_xml_free(wim->xml);
 	g_ptr_array_unref(wim->parts);
 	g_free(wim->spool_dir);

@@ -15,7 +15,8 @@
  * compared as Windows compares names. Format facts: Microsoft's "Windows
  * Imaging File Format" paper, checked against libwim.
  *
- * Threads: one ib_wim belongs to one thread at a time; it uses a pool inside.
+ * Threads: one ib_wim belongs to one thread at a time; it uses a pool inside. Content may be read from other threads
+ * meanwhile by ib_wim_read_shared().
  */
 #ifndef IB_WIM_WIM_H
 #define IB_WIM_WIM_H
@@ -159,6 +160,21 @@ bool ib_wim_has_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], u
 /** Read a blob whole and check its SHA-1 (IB_ERR_VERIFY); refuses more than limit bytes. Result: g_bytes_unref. */
 bool ib_wim_read_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], uint64_t limit, GBytes **ret,
 		      struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Let ib_wim_read_shared() find all content that was added so far; what the file itself holds, it always finds.
+ * To be called by the thread the WIM belongs to. Throws IB_ERR_SYSTEM when the spool cannot be written.
+ */
+bool ib_wim_settle(struct ib_wim *wim, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * As ib_wim_read_blob(), from any thread, from several at once: while the thread the WIM belongs to looks, adds content
+ * and edits trees, but does not write or free the WIM. Only looking up is serialised; each call decompresses for
+ * itself, except solid resources (ESD), of which one chunk at a time is unpacked and kept.
+ * Throws as ib_wim_read_blob(); content that was added and not settled yet is not found (IB_ERR_INPUT).
+ */
+bool ib_wim_read_shared(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], uint64_t limit, GBytes **ret,
+			struct ib_error **err) IB_MUST_CHECK;
 
 /** A stream over a blob; its SHA-1 is checked at the end (IB_ERR_VERIFY). Result: ib_stream_free. */
 bool ib_wim_open_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], struct ib_stream **ret,
