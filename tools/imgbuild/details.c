@@ -57,6 +57,13 @@ static const struct {
 	  "packages), value (f! values of a file --name; with --update the p! value of package id --name).",
 	  "imgbuild keyform --name Microsoft-Windows-Core --version 10.0.26100.1 --arch amd64 "
 	  "--token 31bf3856ad364e35 --scope nonSxS" },
+	{ "delta",
+	  "DELTA is a PA30 or PA31 record, bare or behind its checksum as in cumulative updates, or a compressed file of the "
+	  "component store (DCM, DCN, DCD, DCS). info prints what it says about itself. apply makes the file: from --base "
+	  "the file the delta was made against, none when it needs none; for a DCM manifest --base is the manifest "
+	  "dictionary or a wcp.dll that holds it. What a record says about its source and its target is checked, always: "
+	  "a wrong hash is exit status 4, a malformed record 3. The output appears whole or not at all.",
+	  "imgbuild delta apply --base wcp.dll amd64_microsoft-windows-core_....manifest" },
 	{ "approve",
 	  "Writes records/approval-ROLE.json and its signature into the folder. The record names the SHA-256 of the "
 	  "folder's SHA256SUMS: for other bytes, a later build's for instance, it counts for nothing. A second decision of "

@@ -2,6 +2,8 @@
 #ifndef IMGBUILD_H
 #define IMGBUILD_H
 
+#include <json-glib/json-glib.h>
+
 #include "base/base.h"
 
 /** One option of a command. A table ends with a NULL name. */
@@ -77,6 +79,8 @@ void render_end(void);
 bool render_log(const char *level, const char *format, struct ib_error **err);
 /** Print a JSON text as it is, or as indented lines for people. */
 void render_document(const char *json, bool as_json);
+/** The same of an object; borrowed. */
+void render_object(JsonObject *object, bool as_json);
 /** Print the one result of a command: a line of text, or the document {"name": "value"}. */
 void render_result(bool as_json, const char *name, const char *value, const char *text);
 
@@ -95,12 +99,13 @@ int cmd_unmount(struct context *c, struct ib_error **err);
 int cmd_hive(struct context *c, struct ib_error **err);
 int cmd_verify(struct context *c, struct ib_error **err);
 int cmd_keyform(struct context *c, struct ib_error **err);
+int cmd_delta(struct context *c, struct ib_error **err);
 int cmd_approve(struct context *c, struct ib_error **err);
 int cmd_publish(struct context *c, struct ib_error **err);
 int cmd_check_delivery(struct context *c, struct ib_error **err);
 int cmd_manual(struct context *c, struct ib_error **err);
 
-extern const struct option hive_options[];
+extern const struct option hive_options[], delta_options[];
 extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], mount_options[],
 	verify_options[],
 	keyform_options[], approve_options[], publish_options[], check_delivery_options[], manual_options[];

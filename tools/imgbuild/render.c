@@ -182,6 +182,20 @@ void render_document(const char *json, bool as_json)
 		print_object(json_node_get_object(json_parser_get_root(parser)), 0);
 }
 
+void render_object(JsonObject *object, bool as_json)
+{
+	JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+	json_node_set_object(node, object);
+	if (as_json) {
+		g_autofree char *json = json_to_string(node, TRUE);
+		printf("%s\n", json);
+	} else {
+		print_object(object, 0);
+	}
+	json_node_free(node);
+}
+
 void render_result(bool as_json, const char *name, const char *value, const char *text)
 {
 	g_autoptr(JsonObject) o = json_object_new();
