@@ -58,6 +58,8 @@ struct ib_store {
 	GPtrArray *packages;            /* struct ib_installed, on first use; dropped when the state changes */
 	GHashTable *mums;               /* folded package id -> struct ib_mum */
 	GHashTable *descriptors;        /* SDDL text -> GBytes */
+	GBytes *dictionary;             /* of the manifests; NULL: none, or not looked for yet */
+	bool dictionary_known;
 	GHashTable *siblings;           /* folded folder -> GBytes: descriptor of what lies in it */
 };
 
@@ -192,7 +194,7 @@ struct ib_component {
 	struct ib_family *family;    /* borrowed */
 	struct ib_manifest *manifest; /* on first use; NULL */
 	bool installed;              /* listed under Winners */
-	bool unreadable;             /* its manifest's compression cannot be read here */
+	bool unreadable;             /* the store has no manifest of it */
 };
 struct ib_family {
 	char *keyform;
@@ -214,14 +216,31 @@ void ib_svc_model_drop(struct ib_model *m, struct ib_component *c);
 struct ib_component *ib_svc_winner(const struct ib_family *f, const struct ib_version *like);
 /* All winners, by family: struct ib_component *. g_ptr_array_unref. */
 GPtrArray *ib_svc_winners(const struct ib_model *m);
-/* Its manifest, from the image; *ret NULL (and a note) when it cannot be read here. */
-bool ib_svc_manifest(struct ib_store *s, struct ib_component *c, const struct ib_manifest **ret, struct ib_error **err)
-	IB_MUST_CHECK;
-/* Read a manifest without keeping it; *ret NULL when unreadable; else free with ib_manifest_free. */
-bool ib_svc_manifest_read(struct ib_store *s, struct ib_component *c, struct ib_manifest **ret, struct ib_error **err)
-	IB_MUST_CHECK;
 /* Identity text ("Name, Culture=neutral, …") to an identity. @return false when it is not one */
 bool ib_svc_identity_parse(const char *text, size_t len, struct ib_identity *ret);
+
+/* ---- manifests.c ---- */
+
+/*
+ * Its manifest, from the image; *ret NULL (and a note) when the store has none. One that cannot be unpacked is
+ * IB_ERR_INPUT, one that is not the component key's IB_ERR_VERIFY.
+ */
+bool ib_svc_manifest(struct ib_store *s, struct ib_component *c, const struct ib_manifest **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The same without keeping it: free with ib_manifest_free. */
+bool ib_svc_manifest_read(struct ib_store *s, struct ib_component *c, struct ib_manifest **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The same without a look at the component key. */
+bool ib_svc_manifest_read_unchecked(struct ib_store *s, struct ib_component *c, struct ib_manifest **ret,
+				    struct ib_error **err) IB_MUST_CHECK;
+typedef bool (*ib_manifest_fn)(struct ib_component *c, const struct ib_manifest *m, void *data, struct ib_error **err);
+/*
+ * Read the manifests of components (struct ib_component *) on all processors and hand them to fn, on this thread, in
+ * their order; those the store lacks are left out (and noted). A manifest lives for its call only. fn changes neither
+ * the hives nor the list.
+ */
+bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_manifest_fn fn, void *data,
+			   struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- effects.c ---- */
 

@@ -30,46 +30,46 @@ static void note_owner(GHashTable *out, const char *id, const struct ib_componen
 		g_hash_table_insert(out, g_strdup(id), g_strdup(c->keyform));
 }
 
-static bool ask_one(struct ib_store *s, struct ib_component *c, const struct ib_owner_query *q, GHashTable *out,
-		    struct ib_error **err)
-{
-	g_autoptr(GPtrArray) effects = NULL;
-	struct ib_manifest *own = NULL;
-	const struct ib_manifest *m = c->manifest;
+struct asking {
+	struct ib_store *s;
+	const struct ib_owner_query *q;
+	GHashTable *out;
+};
 
-	if (!m && !ib_svc_manifest_read(s, c, &own, err))
-		return ib_while(err, "reading the manifest of '%s'", c->keyform);
-	if (!m)
-		m = own;
-	bool ok = !m || ib_svc_effects(s, m, &effects, err);
-	for (guint i = 0; effects && i < effects->len; i++) {
+static bool ask_one(struct ib_component *c, const struct ib_manifest *m, void *data, struct ib_error **err)
+{
+	const struct asking *a = data;
+	g_autoptr(GPtrArray) effects = NULL;
+
+	if (!ib_svc_effects(a->s, m, &effects, err))
+		return false;
+	for (guint i = 0; i < effects->len; i++) {
 		const struct ib_effect *e = effects->pdata[i];
-		const char *folder = folder_above(q, e);
-		if (g_hash_table_contains(q->ids, e->id))
-			note_owner(out, e->id, c);
+		const char *folder = folder_above(a->q, e);
+		if (g_hash_table_contains(a->q->ids, e->id))
+			note_owner(a->out, e->id, c);
 		if (folder)
-			note_owner(out, folder, c);
+			note_owner(a->out, folder, c);
 	}
-	ib_manifest_free(own);
-	return ok;
+	return true;
 }
 
 bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
 {
 	g_autoptr(GHashTable) out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_autoptr(GPtrArray) winners = NULL;
+	struct asking a = { .s = s, .q = q, .out = out };
 	struct ib_model *model;
 
 	if (!ib_svc_model(s, &model, err))
 		return false;
 	if (g_hash_table_size(q->ids) || (q->folders && g_hash_table_size(q->folders)))
 		winners = ib_svc_winners(model);
-	for (guint i = 0; winners && i < winners->len; i++) {
-		if (q->without && g_hash_table_contains(q->without, winners->pdata[i]))
-			continue;
-		if (!ask_one(s, winners->pdata[i], q, out, err))
-			return false;
-	}
+	for (guint i = winners && q->without ? winners->len : 0; i-- > 0;)
+		if (g_hash_table_contains(q->without, winners->pdata[i]))
+			g_ptr_array_remove_index(winners, i);
+	if (winners && !ib_svc_manifests_each(s, winners, ask_one, &a, err))
+		return false;
 	*ret = g_steal_pointer(&out);
 	return true;
 }

@@ -72,6 +72,12 @@ bool ib_image_hive_save(struct ib_wim *wim, struct ib_image *image, const char *
 			uint64_t time, struct ib_error **err) IB_MUST_CHECK;
 /** The image; borrowed. */
 struct ib_image *ib_store_image(struct ib_store *s);
+/**
+ * The dictionary that the store's compressed manifests (DCM) are made with: a resource of wcp.dll, of the newest
+ * servicing stack whose payload the store still has. *ret is NULL when the image has none; borrowed.
+ * Throws what reading the image throws.
+ */
+bool ib_store_dictionary(struct ib_store *s, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 /** Notes so far: const struct ib_note *; borrowed. */
 const GPtrArray *ib_store_notes(const struct ib_store *s);
 

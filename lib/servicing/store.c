@@ -192,6 +192,7 @@ void ib_store_free(struct ib_store *s)
 	g_clear_pointer(&s->packages, g_ptr_array_unref);
 	g_clear_pointer(&s->notes, g_ptr_array_unref);
 	g_clear_pointer(&s->noted, g_hash_table_unref);
+	g_clear_pointer(&s->dictionary, g_bytes_unref);
 	g_clear_pointer(&s->mums, g_hash_table_unref);
 	g_clear_pointer(&s->descriptors, g_hash_table_unref);
 	g_clear_pointer(&s->siblings, g_hash_table_unref);
@@ -216,6 +217,7 @@ bool ib_svc_refresh(struct ib_store *s, struct ib_error **err)
 	struct ib_key *nt = ib_key_find(ib_hive_root(software), PATH_NT);
 	if (nt)
 		read_version(s, nt);
+	s->dictionary_known = s->dictionary != NULL; /* a new servicing stack may have brought one */
 	return read_counts(s, err);
 }
 

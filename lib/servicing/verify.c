@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "delta/delta.h"
 #include "digest/digest.h"
 #include "trust/trust.h"
 
@@ -33,6 +34,7 @@ struct check {
 	struct ib_verify_result *r;
 	struct ib_progress *progress;
 	GHashTable *hashed; /* hex SHA-1 + SHA-256 of blobs found good */
+	unsigned packed;    /* compressed manifests, in an image without a dictionary */
 };
 
 static void IB_PRINTF(4, 5) found(struct check *c, const char *id, const char *subject, const char *fmt, ...)
@@ -62,6 +64,29 @@ static bool unreadable(struct check *c, const char *id, const char *subject, str
 }
 
 /* ---- manifests and component keys ---- */
+
+/* Read a manifest; *ret NULL: it cannot be read, and there is a finding. */
+static bool read_manifest(struct check *c, struct ib_component *comp, struct ib_manifest **ret, struct ib_error **err)
+{
+	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", comp->keyform);
+	g_autoptr(GBytes) bytes = NULL;
+	ib_auto_error why = NULL;
+	ib_auto_error ignored = NULL;
+	GBytes *dictionary;
+
+	*ret = NULL;
+	if (ib_svc_manifest_read_unchecked(c->s, comp, ret, &why))
+		return true;
+	if (!ib_store_dictionary(c->s, &dictionary, err))
+		return false;
+	/* One finding for all of them: a real store has tens of thousands. */
+	if (!dictionary && ib_image_read(c->s->image, path, METADATA_LIMIT, &bytes, &ignored) &&
+	    ib_dcm_kind(bytes) == IB_DCM_DCM) {
+		c->packed++;
+		return true;
+	}
+	return unreadable(c, "manifest-unreadable", comp->keyform, &why, err);
+}
 
 static void check_sha(struct check *c, const struct ib_component *comp, struct ib_key *key, const struct ib_manifest *m)
 {
@@ -107,8 +132,7 @@ static bool check_component(struct check *c, struct ib_component *comp, struct i
 {
 	struct ib_key *key = ib_svc_component_key(c->components, comp->keyform);
 	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", comp->keyform);
-	ib_auto_error why = NULL;
-	struct ib_manifest *m = NULL;
+	struct ib_manifest *m;
 
 	c->r->components++;
 	if (key)
@@ -118,8 +142,8 @@ static bool check_component(struct check *c, struct ib_component *comp, struct i
 		return true;
 	}
 	c->r->manifests++;
-	if (!ib_svc_manifest_read(c->s, comp, &m, &why))
-		return unreadable(c, "manifest-unreadable", comp->keyform, &why, err);
+	if (!read_manifest(c, comp, &m, err))
+		return false;
 	if (m && key) {
 		check_sha(c, comp, key, m);
 		check_payload(c, comp, key, m);
@@ -136,6 +160,9 @@ static bool check_components(struct check *c, struct ib_error **err)
 			if (!check_component(c, f->components->pdata[k], err))
 				return false;
 	}
+	if (c->packed)
+		found(c, "manifest-unreadable", "component store", "%u compressed manifests cannot be read: no servicing stack "
+		      "in WinSxS has a wcp.dll with their dictionary", c->packed);
 	struct ib_node *dir = ib_image_find(c->s->image, DIR_MANIFESTS);
 	for (struct ib_node *n = dir ? ib_node_first(dir) : NULL; n; n = ib_node_next(n)) {
 		const char *name = ib_node_name(n);
@@ -267,13 +294,9 @@ static bool check_winners(struct check *c, struct ib_error **err)
 		check_winner_key(c, ib_key_child(dir, i));
 	for (guint i = 0; i < winners->len; i++) {
 		struct ib_component *comp = winners->pdata[i];
-		struct ib_manifest *m = NULL;
-		ib_auto_error why = NULL;
-		if (!ib_svc_manifest_read(c->s, comp, &m, &why)) {
-			if (!unreadable(c, "manifest-unreadable", comp->keyform, &why, err))
-				return false;
-			continue;
-		}
+		struct ib_manifest *m;
+		if (!read_manifest(c, comp, &m, err))
+			return false;
 		bool ok = !m || check_effects(c, comp, m, err);
 		ib_manifest_free(m);
 		if (!ok)
