@@ -4,15 +4,19 @@
 #include "base/file.h"
 
 #include "content_internal.h"
+#include "dictionary.h"
 #include "keyform.h"
 #include "pe.h"
 
 /* A file of --files: more is no program of Windows. */
 #define REAL_FILE_MAX ((uint64_t)64 << 20)
+/* Windows' own dictionary has 9,066 bytes. */
+#define DICTIONARY_MAX ((uint64_t)1 << 20)
 
 struct lab_world {
 	struct lab_arena *arena;
 	struct lab_world_options options;
+	GBytes *dictionary;     /* of compressed manifests */
 	GPtrArray *families;    /* const struct lab_family */
 	GHashTable *components; /* "<number> <revision>" -> struct lab_component */
 	GHashTable *by_name;    /* "<arch> <name>" -> number + 1; "en-US" and neutral never share a name */
@@ -48,26 +52,6 @@ static GBytes *make_text(const struct lab_world *w, const struct lab_family *f, 
 	return g_string_free_to_bytes(s);
 }
 
-/* Ours, and no dictionary of Windows: what manifests of the lab begin with and often hold. */
-static GBytes *make_dictionary(void)
-{
-	struct lab_arena *a = lab_arena_new();
-	struct lab_component *c = lab_component_new(a, lab_component_identity("Lab-Dictionary", "10.0.17763.1", "amd64",
-									      "neutral"));
-	struct lab_service s = { .name = "lab", .display = "lab", .description = "lab", .image_path = "lab",
-				 .object_name = "LocalSystem", .start = "auto", .type = "win32OwnProcess",
-				 .error_control = "normal" };
-	struct lab_regkey *k = lab_add_key(a, c, "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\");
-
-	lab_add_file(a, c, "lab.dll", "$(runtime.system32)\\", g_bytes_new_static("", 0));
-	lab_add_value(a, k, "lab", LAB_REG_SZ, "lab");
-	g_ptr_array_add(c->services, &s);
-	GBytes *text = lab_manifest_text(c);
-
-	lab_arena_free(a);
-	return text;
-}
-
 static bool is_program(const char *file)
 {
 	static const char *const suffixes[] = { ".exe", ".dll", ".sys", ".mui", ".efi", ".ocx", ".cpl", ".drv", "bootmgr" };
@@ -96,7 +80,6 @@ static GBytes *vary_real(GBytes *bytes, unsigned variant)
 
 static GBytes *make_bytes(const struct lab_world *w, const struct lab_family *f, const char *file, unsigned variant)
 {
-	g_autoptr(GBytes) dictionary = NULL;
 	g_autofree char *version = NULL;
 	unsigned at_variant = variant ? f->changes[variant - 1] : LAB_RTM;
 
@@ -107,10 +90,9 @@ static GBytes *make_bytes(const struct lab_world *w, const struct lab_family *f,
 			     .seed = w->options.seed, .payload_bytes = (f->kilobytes ? f->kilobytes : 24) * 1024u,
 			     .variant = variant };
 	if (g_str_equal(file, "wcp.dll")) {
-		dictionary = make_dictionary();
-		pe.resource_type = 614;
-		pe.resource_id = 1;
-		pe.resource = dictionary;
+		pe.resource_type = LAB_DICTIONARY_TYPE;
+		pe.resource_id = LAB_DICTIONARY_NAME;
+		pe.resource = w->dictionary;
 	}
 	return lab_pe_build(&pe);
 }
@@ -181,6 +163,11 @@ const struct lab_component *lab_world_component(struct lab_world *w, size_t i, u
 void lab_set(const struct lab_making *m, const char *path, const char *name, uint32_t type, const char *value)
 {
 	lab_add_value(m->arena, lab_add_key(m->arena, m->component, path), name, type, value);
+}
+
+GBytes *lab_world_dictionary(const struct lab_world *w)
+{
+	return w->dictionary;
 }
 
 size_t lab_world_count(const struct lab_world *w)
@@ -416,6 +403,11 @@ bool lab_world_new(struct lab_arena *a, const struct lab_world_options *options,
 
 	w->arena = a;
 	w->options = *options;
+	if (!options->dictionary)
+		w->dictionary = lab_dictionary();
+	else if (!ib_file_read(options->dictionary, DICTIONARY_MAX, &w->dictionary, err))
+		return ib_while(err, "reading the dictionary of manifests");
+	lab_keep(a, w->dictionary, (GDestroyNotify)g_bytes_unref);
 	w->families = lab_array(a);
 	w->components = lab_keep(a, g_hash_table_new(g_str_hash, g_str_equal), (GDestroyNotify)g_hash_table_unref);
 	w->by_name = lab_keep(a, g_hash_table_new(g_str_hash, g_str_equal), (GDestroyNotify)g_hash_table_unref);

@@ -39,6 +39,8 @@ struct lab_world_options {
 	uint64_t seed;
 	enum lab_size size;
 	const char *files_dir; /**< folder of PE files to add as components, or NULL; borrowed */
+	const char *dictionary; /**< file with another dictionary of compressed manifests, or NULL; borrowed */
+	bool dcm;              /**< the base stores its manifests compressed, but for a few, as Windows does */
 };
 
 struct lab_world;
@@ -48,10 +50,13 @@ struct lab_world;
  *
  * @param a    all of it lives here
  * @param ret  in the arena
- * Throws IB_ERR_INPUT when the folder of files cannot be read.
+ * Throws IB_ERR_INPUT when the folder of files or the dictionary cannot be read.
  */
 bool lab_world_new(struct lab_arena *a, const struct lab_world_options *options, struct lab_world **ret,
 		   struct ib_error **err) IB_MUST_CHECK;
+
+/** The dictionary of compressed manifests, which wcp.dll holds; borrowed. */
+GBytes *lab_world_dictionary(const struct lab_world *w);
 
 /** Seconds since 1970 of the lab's clock for a release: 2018-09-15 for RTM, patch days after. */
 int64_t lab_release_time(unsigned revision);

@@ -91,7 +91,7 @@ bool lab_os_install(struct lab_os *os, const struct lab_signed *s, struct ib_err
 		const struct lab_member *m = s->members->pdata[i];
 		g_autofree char *path = g_strconcat("Windows\\WinSxS\\Manifests\\", m->name, NULL);
 
-		if (!add_file(os, path, m->bytes, lab_sddl_wrp_file, err))
+		if (!add_file(os, path, s->stored->pdata[i], lab_sddl_wrp_file, err))
 			return false;
 	}
 	for (guint i = 0; i < p->components->len; i++) {

@@ -25,6 +25,7 @@ struct lab_signed {
 	const struct lab_package *package;
 	const char *id;      /**< package id */
 	GPtrArray *members;  /**< struct lab_member: mum, deployments' and components' manifests */
+	GPtrArray *stored;   /**< GBytes, beside members: as they lie in the image, plain or compressed */
 	GBytes *catalog;
 	const char *thumbprint; /**< SHA-256 of the catalog, hex */
 	GHashTable *manifests;  /**< long key -> GBytes of the manifest */
