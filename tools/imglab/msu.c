@@ -2,6 +2,7 @@
 
 #include "cab.h"
 #include "catalog.h"
+#include "delta.h"
 #include "digest/digest.h"
 #include "keyform.h"
 #include "xmltext.h"
@@ -11,13 +12,18 @@
 /* About what Authenticode adds behind a cabinet. */
 #define SIGNATURE_BYTES 8648
 
+/* Smaller files are not worth two differentials. */
+#define COMPLETE_BELOW 4096
+
 /* A cabinet being filled: its members are gathered first, so that they can be listed with their hashes. */
 struct packing {
 	const struct lab_shipping *how;
 	GPtrArray *members; /* struct lab_member, in the arena */
 	bool flawed;        /* the one flaw is made */
+	struct lab_catalog *catalog; /* of the package being packed */
 };
 
+/* bytes: borrowed */
 static void pack(struct packing *p, const char *name, GBytes *bytes)
 {
 	struct lab_member *m = lab_alloc(p->how->arena, sizeof(*m));
@@ -36,54 +42,104 @@ static GBytes *spoil(GBytes *bytes, enum lab_flaw flaw)
 
 	memcpy(copy, data, len);
 	copy[len] = '\n';
-	if (flaw == LAB_FLAW_PAYLOAD)
+	if (flaw != LAB_FLAW_MANIFEST)
 		copy[len / 2] ^= 0x20;
-	return g_bytes_new_take(copy, flaw == LAB_FLAW_PAYLOAD ? len : len + 1);
+	return g_bytes_new_take(copy, flaw == LAB_FLAW_MANIFEST ? len + 1 : len);
 }
 
-/* Pack a member that a flaw of this kind would hit; only the first one is hit. */
-static void pack_or_spoil(struct packing *p, const char *name, GBytes *bytes, enum lab_flaw kind)
+/* The member as it is, or, once for a flaw of this kind, spoiled. @return owned by the caller */
+static GBytes *maybe_spoil(struct packing *p, GBytes *bytes, enum lab_flaw kind)
 {
-	if (p->how->flaw != kind || p->flawed || g_bytes_get_size(bytes) == 0) {
-		pack(p, name, bytes);
-		return;
-	}
-	g_autoptr(GBytes) bad = spoil(bytes, kind);
-
+	if (p->how->flaw != kind || p->flawed || g_bytes_get_size(bytes) == 0)
+		return g_bytes_ref(bytes);
 	p->flawed = true;
-	pack(p, name, bad);
+	return spoil(bytes, kind);
 }
 
 /* Calls take() for each payload file of the package, as "<keyform>\\<file>". */
-static void each_payload(const struct packing *p, const struct lab_package *package,
-			 void (*take)(void *data, const char *path, GBytes *bytes), void *data)
+static void each_payload(struct packing *p, const struct lab_package *package,
+			 void (*take)(struct packing *p, const struct lab_component *c, const char *key,
+				      const struct lab_file *f))
 {
 	for (guint i = 0; i < package->components->len; i++) {
 		const struct lab_component *c = package->components->pdata[i];
 		g_autofree char *key = lab_key_long(&c->id);
 
-		for (guint j = 0; j < c->files->len; j++) {
-			const struct lab_file *f = c->files->pdata[j];
-
-			take(data, lab_printf(p->how->arena, "%s\\%s", key, f->name), f->bytes);
-		}
+		for (guint j = 0; j < c->files->len; j++)
+			take(p, c, key, c->files->pdata[j]);
 	}
 }
 
-static void list_payload(void *cat, const char *path, GBytes *bytes)
+static void list_payload(struct packing *p, const struct lab_component *c, const char *key, const struct lab_file *f)
 {
 	gsize len;
-	const void *data = g_bytes_get_data(bytes, &len);
+	const void *data = g_bytes_get_data(f->bytes, &len);
 
-	lab_catalog_add_file(cat, path, data, len);
+	lab_catalog_add_file(p->catalog, lab_printf(p->how->arena, "%s\\%s", key, f->name), data, len);
 }
 
-static void pack_payload(void *packing, const char *path, GBytes *bytes)
+/* ---- differentials ---- */
+
+/* A differential as updates carry it, from those already made if it is among them; borrowed. */
+static GBytes *differential(struct packing *p, const char *path, GBytes *source, GBytes *target, bool usual)
 {
-	pack_or_spoil(packing, path, bytes, LAB_FLAW_PAYLOAD);
+	struct lab_delta d = { .source = source, .target = target, .crc = true };
+	GBytes *made = usual ? g_hash_table_lookup(p->how->differentials->made, path) : NULL;
+
+	if (made)
+		return made;
+	made = lab_delta_make(&d);
+	if (usual)
+		g_hash_table_insert(p->how->differentials->made, g_strdup(path), made);
+	else
+		lab_keep(p->how->arena, made, (GDestroyNotify)g_bytes_unref);
+	return made;
 }
 
-static bool sign_members(const struct packing *p, const struct lab_package *package, GPtrArray *members, GBytes **ret,
+/* The base to pack against: for one file, if so asked, one that is not in the image. */
+static GBytes *choose_base(struct packing *p, GBytes *base)
+{
+	GBytes *chosen = maybe_spoil(p, base, LAB_FLAW_BASE);
+
+	return lab_keep(p->how->arena, chosen, (GDestroyNotify)g_bytes_unref);
+}
+
+static void pack_differentials(struct packing *p, const char *key, const struct lab_file *f, GBytes *base)
+{
+	const char *kinds = base ? "fr" : "n";
+	g_autoptr(GBytes) target = maybe_spoil(p, f->bytes, LAB_FLAW_PAYLOAD);
+	GBytes *from = base ? choose_base(p, base) : NULL;
+	bool usual = from == base && target == f->bytes;
+
+	for (; *kinds; kinds++) {
+		const char *path = lab_printf(p->how->arena, "%s\\%c\\%s", key, *kinds, f->name);
+		bool back = *kinds == 'r';
+
+		if (back && p->how->flaw == LAB_FLAW_NO_REVERSE)
+			continue;
+		GBytes *record = back ? differential(p, path, target, base, usual) :
+					differential(p, path, from, target, usual);
+		g_autoptr(GBytes) packed = back ? g_bytes_ref(record) : maybe_spoil(p, record, LAB_FLAW_DELTA);
+		pack(p, path, packed);
+	}
+}
+
+static void pack_payload(struct packing *p, const struct lab_component *c, const char *key, const struct lab_file *f)
+{
+	const struct lab_differentials *d = p->how->differentials;
+
+	if (d && g_bytes_get_size(f->bytes) >= COMPLETE_BELOW) {
+		pack_differentials(p, key, f, d->base(d->data, c, f->name));
+		return;
+	}
+	g_autoptr(GBytes) bytes = maybe_spoil(p, f->bytes, LAB_FLAW_PAYLOAD);
+
+	pack(p, lab_printf(p->how->arena, "%s\\%s", key, f->name), bytes);
+}
+
+/* ---- packages ---- */
+
+static bool sign_members(struct packing *p, const struct lab_package *package, GPtrArray *members, GBytes **ret,
 			 struct ib_error **err)
 {
 	lab_auto_catalog cat = lab_catalog_new(package->id.name);
@@ -95,7 +151,8 @@ static bool sign_members(const struct packing *p, const struct lab_package *pack
 
 		lab_catalog_add(cat, data, len);
 	}
-	each_payload(p, package, list_payload, cat);
+	p->catalog = cat;
+	each_payload(p, package, list_payload);
 	return lab_catalog_sign(cat, p->how->pki, p->how->signer, p->how->when, ret, err);
 }
 
@@ -120,6 +177,23 @@ static void pack_names(struct packing *p, const struct lab_package *package, boo
 		pack_pair(p, lower, mum, cat);
 }
 
+/* Deployments' manifests, then components', as lab_package_members() orders them; only the latter are compressed. */
+static void pack_manifests(struct packing *p, const struct lab_package *package, GPtrArray *members)
+{
+	guint plain = 1;
+
+	for (guint i = 0; i < package->updates->len; i++)
+		plain += ((const struct lab_update *)package->updates->pdata[i])->deployment != NULL;
+	for (guint i = 1; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
+		g_autoptr(GBytes) text = maybe_spoil(p, m->bytes, LAB_FLAW_MANIFEST);
+		g_autoptr(GBytes) bytes = i < plain || !p->how->dictionary ? g_bytes_ref(text) :
+									   lab_dcm_make(p->how->dictionary, text);
+
+		pack(p, m->name, bytes);
+	}
+}
+
 /* One package: mum and catalog, manifests, payload. Its members' first is the mum (lab_package_members). */
 static bool pack_package(struct packing *p, const struct lab_package *package, bool root, struct ib_error **err)
 {
@@ -130,12 +204,8 @@ static bool pack_package(struct packing *p, const struct lab_package *package, b
 	if (p->how->flaw != LAB_FLAW_NO_CATALOG && !sign_members(p, package, members, &cat, err))
 		return false;
 	pack_names(p, package, root, mum->bytes, cat);
-	for (guint i = 1; i < members->len; i++) {
-		const struct lab_member *m = members->pdata[i];
-
-		pack_or_spoil(p, m->name, m->bytes, LAB_FLAW_MANIFEST);
-	}
-	each_payload(p, package, pack_payload, p);
+	pack_manifests(p, package, members);
+	each_payload(p, package, pack_payload);
 	/* Packages of the lab have one level of children, as Microsoft's have. */
 	for (guint i = 0; root && i < package->children->len; i++)
 		if (!pack_package(p, package->children->pdata[i], false, err))
@@ -186,10 +256,10 @@ bool lab_package_cabinet(const struct lab_package *root, const struct lab_shippi
 }
 
 /* The answer file that names the root to install. */
-static GBytes *answer_file(const struct lab_package *root, const char *name)
+static GBytes *answer_file(const struct lab_package *root, const char *stem)
 {
 	struct lab_xml x = lab_xml_begin();
-	g_autofree char *location = g_strdup_printf("%%configsetroot%%\\%s.CAB", name);
+	g_autofree char *location = g_strdup_printf("%%configsetroot%%\\%s.CAB", stem);
 
 	lab_xml_open(&x, "unattend", "xmlns", "urn:schemas-microsoft-com:unattend", NULL);
 	lab_xml_open(&x, "servicing", NULL);
@@ -240,11 +310,13 @@ bool lab_msu(const struct lab_package *root, const char *name, const struct lab_
 	     struct ib_error **err)
 {
 	lab_auto_cab msu = lab_cab_new(false, how->when); /* its big member is compressed already */
-	g_autoptr(GBytes) scan = NULL, package = NULL, answer = answer_file(root, name);
+	const char *mark = how->differentials ? "_PSFX" : "";
+	g_autofree char *stem = g_strconcat(name, mark, NULL);
+	g_autofree char *cab_name = g_strconcat(stem, ".cab", NULL);
+	g_autofree char *xml_name = g_strconcat(stem, ".xml", NULL);
+	g_autofree char *txt_name = g_strconcat(name, "-pkgProperties", mark, ".txt", NULL);
 	g_autofree char *text = properties(root, how);
-	g_autofree char *cab_name = g_strconcat(name, ".cab", NULL);
-	g_autofree char *xml_name = g_strconcat(name, ".xml", NULL);
-	g_autofree char *txt_name = g_strconcat(name, "-pkgProperties.txt", NULL);
+	g_autoptr(GBytes) scan = NULL, package = NULL, answer = answer_file(root, stem);
 
 	if (!scan_cabinet(how, &scan, err) || !lab_package_cabinet(root, how, &package, err))
 		return false;

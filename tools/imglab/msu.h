@@ -14,6 +14,20 @@ enum lab_flaw {
 	LAB_FLAW_PAYLOAD,    /**< one payload file has one byte changed */
 	LAB_FLAW_MANIFEST,   /**< one component manifest has one byte more than the catalog says */
 	LAB_FLAW_NO_CATALOG, /**< no .cat at all */
+	LAB_FLAW_DELTA,      /**< one forward differential has one byte changed: its CRC-32 tells */
+	LAB_FLAW_BASE,       /**< one forward differential is made against another file: its target's hash tells */
+	LAB_FLAW_NO_REVERSE, /**< no reverse differential at all */
+};
+
+/** How payload is packed. */
+struct lab_differentials {
+	/**
+	 * The file of the release that differentials are made against, "RTM"; borrowed.
+	 * NULL: there was none, then the differential is made against nothing.
+	 */
+	GBytes *(*base)(void *data, const struct lab_component *c, const char *file);
+	void *data;         /**< for base() */
+	GHashTable *made;   /**< "<path>" -> GBytes, kept from one package to the next; borrowed */
 };
 
 /** How a package is shipped. */
@@ -29,6 +43,12 @@ struct lab_shipping {
 	 * as update.mum, and children's names in lower case.
 	 */
 	bool on_demand;
+	GBytes *dictionary; /**< component manifests compressed with it; NULL: plain; borrowed */
+	/**
+	 * "PSFX": `<keyform>\f\<file>` and `<keyform>\r\<file>` from the base's file and back to it, `<keyform>\n\<file>`
+	 * where there is none; small files stay complete. NULL: all are complete. Borrowed.
+	 */
+	const struct lab_differentials *differentials;
 };
 
 /**
@@ -39,7 +59,8 @@ bool lab_package_cabinet(const struct lab_package *root, const struct lab_shippi
 			 struct ib_error **err) IB_MUST_CHECK;
 
 /**
- * The .msu: WSUSSCAN.cab, <name>.cab, <name>.xml, <name>-pkgProperties.txt.
+ * The .msu: WSUSSCAN.cab, <name>.cab, <name>.xml, <name>-pkgProperties.txt; with differentials the last three end in
+ * "_PSFX" before the dot.
  * @param name  "Windows10.0-KB5005568-x64"
  * @param ret   owned by the caller (g_bytes_unref)
  */

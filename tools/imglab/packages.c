@@ -21,6 +21,7 @@ struct mill {
 	struct lab_pki *pki;
 	const struct lab_world_options *options;
 	const char *dir;
+	GHashTable *differentials; /* path -> GBytes: those of the current world's packages */
 };
 
 struct cumulative {
@@ -262,17 +263,53 @@ struct delivery {
 	unsigned release;    /* its date */
 	enum lab_signer signer;
 	enum lab_flaw flaw;
+	bool differentials;  /* PSFX, its manifests compressed */
 };
 
-static bool write_msu(const struct mill *m, const struct lab_package *root, const struct delivery *d,
-		      struct ib_error **err)
+/* The file of a component as the lab's base has it. */
+static GBytes *base_file(void *mill, const struct lab_component *c, const char *file)
 {
+	struct mill *m = mill;
+	size_t i = lab_world_find(m->world, c->id.name, c->id.arch);
+
+	if (i == SIZE_MAX || lab_world_revision(m->world, i, LAB_RTM) == 0)
+		return NULL;
+	const struct lab_component *rtm = lab_world_component(m->world, i, LAB_RTM);
+	for (guint j = 0; j < rtm->files->len; j++) {
+		const struct lab_file *f = rtm->files->pdata[j];
+
+		if (g_str_equal(f->name, file))
+			return f->bytes;
+	}
+	return NULL;
+}
+
+static bool write_msu(struct mill *m, struct lab_package *root, const struct delivery *d, struct ib_error **err)
+{
+	const struct lab_differentials differentials = { .base = base_file, .data = m, .made = m->differentials };
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = d->signer,
-					  .when = lab_release_time(d->release), .flaw = d->flaw };
+					  .when = lab_release_time(d->release), .flaw = d->flaw,
+					  .dictionary = d->differentials ? lab_world_dictionary(m->world) : NULL,
+					  .differentials = d->differentials ? &differentials : NULL };
 	g_autofree char *name = g_strdup_printf("Windows10.0-%s-x64", root->identifier);
 	g_autoptr(GBytes) bytes = NULL;
 
-	return lab_msu(root, name, &how, &bytes, err) && write_file(m, d->file, bytes, err);
+	root->format = d->differentials ? "PSFX" : NULL;
+	if (!lab_msu(root, name, &how, &bytes, err) || !write_file(m, d->file, bytes, err))
+		return ib_while(err, "writing '%s'", d->file);
+	return true;
+}
+
+/* What must be refused is the same in a small world; a large one is for measuring, and gets the first two. */
+static bool write_cumulative(struct mill *m, const struct cumulative *spec, const struct delivery *deliveries,
+			     size_t count, struct ib_error **err)
+{
+	struct lab_package *root = make_cumulative(m, spec);
+
+	for (size_t i = 0; i < (m->options->size == LAB_SIZE_LARGE ? 2 : count); i++)
+		if (!write_msu(m, root, &deliveries[i], err))
+			return false;
+	return true;
 }
 
 static bool write_on_demand(struct mill *m, struct ib_error **err)
@@ -294,35 +331,43 @@ static bool write_stack(struct mill *m, struct ib_error **err)
 
 static bool write_april(struct mill *m, struct ib_error **err)
 {
-	const struct delivery d = { .file = "windows10.0-kb5001384-x64.msu", .release = LAB_4C };
+	static const struct delivery deliveries[] = {
+		{ .file = "windows10.0-kb5001384-x64.msu", .release = LAB_4C },
+		{ .file = "psfx/windows10.0-kb5001384-x64.msu", .release = LAB_4C, .differentials = true },
+	};
 
-	return write_msu(m, make_cumulative(m, &april), &d, err);
+	return write_cumulative(m, &april, deliveries, G_N_ELEMENTS(deliveries), err);
 }
+
+#define SEPTEMBER "windows10.0-kb5005568-x64"
 
 static bool write_september(struct mill *m, struct ib_error **err)
 {
 	static const struct delivery deliveries[] = {
-		{ "windows10.0-kb5005568-x64.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NONE },
-		{ "refused/windows10.0-kb5005568-x64-payload.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_PAYLOAD },
-		{ "refused/windows10.0-kb5005568-x64-manifest.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_MANIFEST },
-		{ "refused/windows10.0-kb5005568-x64-unsigned.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NO_CATALOG },
-		{ "refused/windows10.0-kb5005568-x64-unknown.msu", LAB_9B, LAB_SIGNER_UNKNOWN, LAB_FLAW_NONE },
+		{ SEPTEMBER ".msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NONE, false },
+		{ "psfx/" SEPTEMBER ".msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NONE, true },
+		{ "refused/" SEPTEMBER "-payload.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_PAYLOAD, false },
+		{ "refused/" SEPTEMBER "-manifest.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_MANIFEST, false },
+		{ "refused/" SEPTEMBER "-unsigned.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NO_CATALOG, false },
+		{ "refused/" SEPTEMBER "-unknown.msu", LAB_9B, LAB_SIGNER_UNKNOWN, LAB_FLAW_NONE, false },
+		{ "refused/psfx/" SEPTEMBER "-target.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_PAYLOAD, true },
+		{ "refused/psfx/" SEPTEMBER "-manifest.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_MANIFEST, true },
+		{ "refused/psfx/" SEPTEMBER "-delta.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_DELTA, true },
+		{ "refused/psfx/" SEPTEMBER "-base.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_BASE, true },
+		{ "refused/psfx/" SEPTEMBER "-noreverse.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NO_REVERSE, true },
 	};
-	const struct lab_package *root = make_cumulative(m, &september);
 
-	/* A large world is for measuring; what must be refused is the same in a small one. */
-	size_t count = m->options->size == LAB_SIZE_LARGE ? 1 : G_N_ELEMENTS(deliveries);
-	for (size_t i = 0; i < count; i++)
-		if (!write_msu(m, root, &deliveries[i], err))
-			return ib_while(err, "writing '%s'", deliveries[i].file);
-	return true;
+	return write_cumulative(m, &september, deliveries, G_N_ELEMENTS(deliveries), err);
 }
 
 static bool write_october(struct mill *m, struct ib_error **err)
 {
-	const struct delivery d = { .file = "windows10.0-kb5006672-x64.msu", .release = LAB_10B };
+	static const struct delivery deliveries[] = {
+		{ .file = "windows10.0-kb5006672-x64.msu", .release = LAB_10B },
+		{ .file = "psfx/windows10.0-kb5006672-x64.msu", .release = LAB_10B, .differentials = true },
+	};
 
-	return write_msu(m, make_cumulative(m, &october), &d, err);
+	return write_cumulative(m, &october, deliveries, G_N_ELEMENTS(deliveries), err);
 }
 
 static bool write_other_build(struct mill *m, struct ib_error **err)
@@ -336,18 +381,26 @@ static bool write_other_build(struct mill *m, struct ib_error **err)
 static bool run(struct mill *m, bool (*write)(struct mill *m, struct ib_error **err), struct ib_error **err)
 {
 	m->arena = lab_arena_new();
+	m->differentials = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 	bool ok = lab_world_new(m->arena, m->options, &m->world, err) && write(m, err);
 
+	g_hash_table_unref(m->differentials);
 	lab_arena_free(m->arena);
 	return ok;
 }
 
 bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
 {
-	g_autofree char *refused = g_build_filename(dir, "refused", NULL);
+	static const char *const folders[] = { "psfx", "refused/psfx" };
 	lab_auto_pki pki = NULL;
 
-	if (!ib_dir_make(refused, err) || !lab_pki_new(options->seed, &pki, err))
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autofree char *folder = g_build_filename(dir, folders[i], NULL);
+
+		if (!ib_dir_make(folder, err))
+			return false;
+	}
+	if (!lab_pki_new(options->seed, &pki, err))
 		return false;
 	struct mill m = { .pki = pki, .options = options, .dir = dir };
 	return run(&m, write_stack, err) && run(&m, write_april, err) && run(&m, write_september, err) &&
