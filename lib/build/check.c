@@ -65,7 +65,7 @@ static bool check_residue(struct ib_store *s, const struct removal *r, struct ib
 {
 	g_autoptr(GPtrArray) left = NULL;
 
-	if (!ib_store_residue(s, r->traces, &left, err))
+	if (!ib_store_residue(s, r->traces, r->removal.technique, &left, err))
 		return false;
 	if (left->len == 0)
 		return true;

@@ -186,7 +186,7 @@ static bool remove_one(struct service *s, const char *name, struct ib_error **er
 	struct removal *r = removal_new(m);
 	bool ok = ib_store_traces(s->store, &r->removal, &r->traces, err) &&
 		  ib_store_remove(s->store, &r->removal, &r->summary, err) &&
-		  ib_store_residue(s->store, r->traces, &left, err);
+		  ib_store_residue(s->store, r->traces, r->removal.technique, &left, err);
 	if (ok && left->len > 0)
 		ok = ib_throw(err, IB_ERR_VERIFY, "component '%s' left %u traces, the first: %s", r->removal.name, left->len,
 			      (char *)g_ptr_array_index(left, 0));

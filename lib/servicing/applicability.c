@@ -113,7 +113,7 @@ bool ib_svc_parent_met(const GPtrArray *installed, const GPtrArray *also, const 
 	return false;
 }
 
-static bool parents_met(const GPtrArray *installed, const GPtrArray *also, const struct ib_mum *mum)
+bool ib_svc_parents_met(const GPtrArray *installed, const GPtrArray *also, const struct ib_mum *mum)
 {
 	for (guint i = 0; i < mum->parents->len; i++)
 		if (ib_svc_parent_met(installed, also, mum->parents->pdata[i]))
@@ -128,7 +128,7 @@ bool ib_svc_mum_applies(struct ib_store *s, const struct ib_mum *mum, const GPtr
 
 	if (!ib_store_packages(s, &installed, err))
 		return false;
-	*ret = parents_met(installed, also, mum);
+	*ret = ib_svc_parents_met(installed, also, mum);
 	return true;
 }
 
@@ -224,7 +224,7 @@ bool ib_store_applicable(struct ib_store *s, const struct ib_package *p, struct 
 	}
 	if (already(mum, installed, ret))
 		return true;
-	if (!parents_met(installed, NULL, mum)) {
+	if (!ib_svc_parents_met(installed, NULL, mum)) {
 		refuse_parents(s, mum, installed, ret);
 		return true;
 	}

@@ -347,8 +347,10 @@ bool ib_svc_package_remove(struct ib_store *s, const char *package_id, struct ib
 			return false;
 	}
 	g_autofree char *root = g_strconcat(DIR_CATROOT "\\", package_id, ".cat", NULL);
+	g_autofree char *deltas = g_strconcat("Windows\\servicing\\LCU\\", package_id, NULL);
 	g_autofree char *folded = ib_name_fold(package_id);
 	g_hash_table_remove(s->mums, folded);
 	ib_svc_packages_changed(s);
-	return ib_svc_remove_path(s, root, &removed, err) && reindex(s, package_id, err);
+	return ib_svc_remove_path(s, root, &removed, err) && ib_svc_remove_path(s, deltas, &removed, err) &&
+	       reindex(s, package_id, err);
 }

@@ -238,7 +238,7 @@ bool ib_store_set_feature(struct ib_store *s, const char *feature, bool on, bool
 	struct toggle t = { .s = s, .components = components, .done = done, .features = features };
 	const GPtrArray *packages;
 
-	if (!ib_store_packages(s, &packages, err))
+	if (!ib_svc_check_serviceable(s, err) || !ib_store_packages(s, &packages, err))
 		return false;
 	if (!is_feature(packages, feature))
 		return throw_unknown(packages, feature, err);

@@ -95,6 +95,13 @@ static bool install(struct ib_store *s, struct ib_package *p, const struct ib_pl
 	       ib_svc_project(s, plan->winners, sum, err) && record_packages(s, plan, err) && ib_svc_refresh(s, err);
 }
 
+bool ib_svc_install_plan(struct ib_store *s, const struct ib_plan_install *plan, struct ib_install_summary *sum,
+			 struct ib_error **err)
+{
+	return ib_svc_stage_metadata(s, plan, err) && record_components(s, plan, err) &&
+	       ib_svc_project(s, plan->winners, sum, err) && record_packages(s, plan, err) && ib_svc_refresh(s, err);
+}
+
 /* Manifests of the package die with it: the model must not keep any. It reads its own from the image. */
 bool ib_store_install(struct ib_store *s, struct ib_package *p, struct ib_install_summary *ret,
 		      struct ib_progress *progress, struct ib_error **err)
@@ -104,7 +111,7 @@ bool ib_store_install(struct ib_store *s, struct ib_package *p, struct ib_instal
 	struct ib_install_summary sum = { 0 };
 	const char *id = ib_package_root(p)->package_id;
 
-	if (!ib_svc_check_applies(s, p, &a, err) || !ib_svc_plan(s, p, &plan, err))
+	if (!ib_svc_check_serviceable(s, err) || !ib_svc_check_applies(s, p, &a, err) || !ib_svc_plan(s, p, &plan, err))
 		return ib_while(err, "installing the package '%s'", id);
 	count_stored(&plan, &sum);
 	if (!install(s, p, &plan, &sum, progress, err))

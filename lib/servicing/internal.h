@@ -68,6 +68,9 @@ struct ib_store {
 /* Read version, stack and counts again after a change. */
 bool ib_svc_refresh(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
 
+/* Throws IB_ERR_INPUT when the image was marked unserviceable before it was opened. */
+bool ib_svc_check_serviceable(const struct ib_store *s, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- hives.c ---- */
 
 bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id);
@@ -212,7 +215,12 @@ struct ib_component *ib_svc_component(const struct ib_model *m, const char *keyf
 /* Put a component into the model (one that is there already is returned as it is). */
 struct ib_component *ib_svc_model_add(struct ib_model *m, const struct ib_identity *id);
 void ib_svc_model_drop(struct ib_model *m, struct ib_component *c);
-/* Highest installed version with the major.minor of `like`, or NULL. */
+/*
+ * Whether a component competes with a version of its family: side by side, versions of one major.minor do; of a
+ * component that is nonSxS there is only ever one in the live system, whatever its version.
+ */
+bool ib_svc_same_line(const struct ib_identity *id, const struct ib_version *like);
+/* Highest installed version of those `like` competes with, or NULL. */
 struct ib_component *ib_svc_winner(const struct ib_family *f, const struct ib_version *like);
 /* All winners, by family: struct ib_component *. g_ptr_array_unref. */
 GPtrArray *ib_svc_winners(const struct ib_model *m);
@@ -309,7 +317,10 @@ bool ib_svc_drop_caches(struct ib_store *s, struct ib_error **err) IB_MUST_CHECK
 
 /* ---- winners.c ---- */
 
-/* Write Winners\<family> from the model (all versions installed, winner per major.minor), or remove it. */
+/* The highest installed version with the major.minor of `like`, or NULL. */
+const struct ib_component *ib_svc_group_top(const struct ib_family *f, const struct ib_version *like);
+
+/* Write Winners\<family> from the model (all versions installed, the highest of each major.minor), or remove it. */
 bool ib_svc_winners_write(struct ib_store *s, const struct ib_family *f, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- cbs.c ---- */
@@ -350,6 +361,8 @@ bool ib_svc_parent_met(const GPtrArray *installed, const GPtrArray *also, const 
 bool ib_svc_mum_applies(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *also, bool *ret,
 			struct ib_error **err) IB_MUST_CHECK;
 
+/* The same against a list of packages (struct ib_installed) alone. */
+bool ib_svc_parents_met(const GPtrArray *installed, const GPtrArray *also, const struct ib_mum *mum);
 /* Throws IB_ERR_NOT_APPLICABLE or IB_ERR_UP_TO_DATE when a package does not apply. scratch: cleared by the caller. */
 bool ib_svc_check_applies(struct ib_store *s, const struct ib_package *p, struct ib_applicability_result *scratch,
 			  struct ib_error **err) IB_MUST_CHECK;
@@ -414,6 +427,8 @@ bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct
 bool ib_svc_remove_path(struct ib_store *s, const char *path, bool *ret_removed, struct ib_error **err) IB_MUST_CHECK;
 /* Remove a folder, and its parents up to `stop`, as long as they are empty. */
 bool ib_svc_remove_empty(struct ib_store *s, const char *folder, const char *stop, struct ib_error **err) IB_MUST_CHECK;
+/* Manifests, catalogs, COMPONENTS keys of the plan: all but payload. */
+bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err) IB_MUST_CHECK;
 /* Components of the plan into WinSxS: payload (streamed from p), manifests, catalogs, COMPONENTS keys. */
 bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan, uint64_t *ret_bytes,
 		  struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
@@ -454,9 +469,43 @@ struct ib_removal_match {
 	GPtrArray *components;   /* struct ib_component *: go, by key form */
 	GHashTable *component_set;
 	GPtrArray *effects;      /* struct ib_effect *: what the components brought, and what the removal names */
+	bool cut;                /* a package that stays refers to a component that goes */
 };
 bool ib_svc_removal_match(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
 			  struct ib_error **err) IB_MUST_CHECK;
 void ib_svc_removal_match_clear(struct ib_removal_match *m);
+/* With m->packages given: the deployments and components that nobody else refers to. Zeroed otherwise. */
+bool ib_svc_removal_match_packages(struct ib_store *s, struct ib_removal_match *m, struct ib_error **err) IB_MUST_CHECK;
+/* Whether a package id is meant by "Name", "Name~*" or a full id with '*'. */
+bool ib_svc_package_matches(const char *pattern, const char *package_id);
+
+/* ---- remove.c ---- */
+
+/* All references of the match's packages, out of all deployments. */
+bool ib_svc_removal_drop_references(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The match's deployments, components and packages out of the store; m->components is empty then. */
+bool ib_svc_removal_drop_store(struct ib_store *s, struct ib_removal_match *m, struct ib_removal_summary *sum,
+			       struct ib_error **err) IB_MUST_CHECK;
+/* One component: folder, manifest, key. The model forgets it, c is gone. */
+bool ib_svc_component_drop(struct ib_store *s, struct ib_component *c, struct ib_error **err) IB_MUST_CHECK;
+/* Deployments by short form (char *): their keys, the c! links to them, catalogs that are left without any. */
+bool ib_svc_deployments_drop(struct ib_store *s, const GPtrArray *short_forms, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- empty.c ---- */
+
+/* The version of an empty winner: above any that Windows will ever have. */
+bool ib_svc_is_empty_winner(const struct ib_identity *id);
+/* Whether a component is an empty winner, and its manifest holds nothing indeed. */
+bool ib_svc_brings_nothing(struct ib_store *s, struct ib_component *c);
+/* Install an empty winner for each component (struct ib_component *, winners of their families) in a package of the name. */
+bool ib_svc_empty_winners(struct ib_store *s, const char *name, const GPtrArray *components, char **ret_package_id,
+			  struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- install.c ---- */
+
+/* Carry out a plan whose payload lies in the store already (or that has none): store, winners, projection, packages. */
+bool ib_svc_install_plan(struct ib_store *s, const struct ib_plan_install *plan, struct ib_install_summary *sum,
+			 struct ib_error **err) IB_MUST_CHECK;
 
 #endif

@@ -205,11 +205,18 @@ bool ib_svc_model(struct ib_store *s, struct ib_model **ret, struct ib_error **e
 	return true;
 }
 
+bool ib_svc_same_line(const struct ib_identity *id, const struct ib_version *like)
+{
+	bool alone = id->scope && !g_ascii_strcasecmp(id->scope, "nonSxS");
+
+	return alone || (id->number.part[0] == like->part[0] && id->number.part[1] == like->part[1]);
+}
+
 struct ib_component *ib_svc_winner(const struct ib_family *f, const struct ib_version *like)
 {
 	for (guint i = f->components->len; i-- > 0;) {
 		struct ib_component *c = f->components->pdata[i];
-		if (c->installed && c->id.number.part[0] == like->part[0] && c->id.number.part[1] == like->part[1])
+		if (c->installed && ib_svc_same_line(&c->id, like))
 			return c;
 	}
 	return NULL;

@@ -258,6 +258,17 @@ static int by_keyform(gconstpointer a, gconstpointer b)
 	return strcmp(x->manifest->keyform, y->manifest->keyform);
 }
 
+/* A component's family and, side by side, its major.minor: what has one winner. */
+static char *line_name(const struct ib_identity *id)
+{
+	const struct ib_version none = { { 0 } };
+	g_autofree char *family = ib_keyform(id, IB_KEYFORM_FAMILY);
+
+	if (ib_svc_same_line(id, &none))
+		return g_steal_pointer(&family);
+	return g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, family, id->number.part[0], id->number.part[1]);
+}
+
 /* The highest version of a family's line among what is planned. */
 static void plan_winners(struct planner *pl)
 {
@@ -265,9 +276,8 @@ static void plan_winners(struct planner *pl)
 
 	for (guint i = 0; i < pl->plan->components->len; i++) {
 		const struct ib_plan_component *c = pl->plan->components->pdata[i];
-		g_autofree char *family = ib_keyform(&c->manifest->id, IB_KEYFORM_FAMILY);
 		const struct ib_version *v = &c->manifest->id.number;
-		char *line = g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, family, v->part[0], v->part[1]);
+		char *line = line_name(&c->manifest->id);
 		const struct ib_plan_component *other = g_hash_table_lookup(best, line);
 		if (c->install && (!other || ib_version_compare(v, &other->manifest->id.number) > 0))
 			g_hash_table_replace(best, line, (gpointer)c);
@@ -278,7 +288,7 @@ static void plan_winners(struct planner *pl)
 		const struct ib_plan_component *c = pl->plan->components->pdata[i];
 		g_autofree char *family = ib_keyform(&c->manifest->id, IB_KEYFORM_FAMILY);
 		const struct ib_version *v = &c->manifest->id.number;
-		g_autofree char *line = g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, family, v->part[0], v->part[1]);
+		g_autofree char *line = line_name(&c->manifest->id);
 		struct ib_family *f = g_hash_table_lookup(pl->model->by_family, family);
 		struct ib_component *now = f ? ib_svc_winner(f, v) : NULL;
 		struct ib_plan_winner w = { .now = c->manifest, .before = now };

@@ -43,7 +43,7 @@ static bool is_pinned(struct ib_hive *h, const struct ib_component *c)
 	return false;
 }
 
-/* A family's line (major.minor) and who won it before. */
+/* A family's line (versions that compete) and who won it before. */
 struct line {
 	struct ib_family *family;
 	struct ib_version version;
@@ -65,7 +65,9 @@ static GArray *lines_of(const GPtrArray *components)
 
 	for (guint i = 0; i < components->len; i++) {
 		const struct ib_component *c = components->pdata[i];
-		struct line l = { .family = c->family, .version = { { c->id.number.part[0], c->id.number.part[1] } } };
+		struct line l = { .family = c->family };
+		if (!ib_svc_same_line(&c->id, &l.version)) /* one line for all versions, or one for each major.minor */
+			l.version = (struct ib_version){ { c->id.number.part[0], c->id.number.part[1] } };
 		l.before = ib_svc_winner(c->family, &l.version);
 		if (g_hash_table_add(seen, g_strdup_printf("%s|%" PRIu32 ".%" PRIu32, c->family->keyform,
 							   l.version.part[0], l.version.part[1])))

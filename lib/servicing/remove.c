@@ -180,7 +180,7 @@ static bool remove_effects(struct ib_store *s, const struct ib_removal_match *m,
 
 /* ---- the store ---- */
 
-static bool drop_references(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
+bool ib_svc_removal_drop_references(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
 {
 	static const char *const prefixes[] = { "p!", "s!", "i!" };
 	struct ib_hive *h;
@@ -222,13 +222,15 @@ static bool drop_catalog_links(struct ib_store *s, struct ib_hive *h, const char
 	return true;
 }
 
-static bool drop_deployments(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
+bool ib_svc_deployments_drop(struct ib_store *s, const GPtrArray *short_forms, struct ib_error **err)
 {
-	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
-	struct ib_key *components = ib_key_find(ib_hive_root(h), PATH_COMPONENTS);
+	struct ib_hive *h;
 
-	for (guint i = 0; i < m->deployments->len; i++) {
-		const char *name = m->deployments->pdata[i];
+	if (!ib_store_hive(s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	struct ib_key *components = ib_key_find(ib_hive_root(h), PATH_COMPONENTS);
+	for (guint i = 0; i < short_forms->len; i++) {
+		const char *name = short_forms->pdata[i];
 		struct ib_key *key = ib_svc_deployment_key(h, name);
 		g_autofree char *link = g_strconcat("c!", name, NULL);
 		if ((key && !ib_key_remove(h, key, err)) || !drop_catalog_links(s, h, name, err))
@@ -239,15 +241,17 @@ static bool drop_deployments(struct ib_store *s, const struct ib_removal_match *
 	return true;
 }
 
-static bool drop_component(struct ib_store *s, struct ib_component *c, struct ib_error **err)
+bool ib_svc_component_drop(struct ib_store *s, struct ib_component *c, struct ib_error **err)
 {
-	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
+	struct ib_hive *h;
 	g_autofree char *folder = g_strdup_printf(DIR_WINSXS "\\%s", c->keyform);
 	g_autofree char *manifest = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->keyform);
-	struct ib_key *key = ib_svc_component_key(h, c->keyform);
 	struct ib_model *model;
 	bool removed;
 
+	if (!ib_store_hive(s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	struct ib_key *key = ib_svc_component_key(h, c->keyform);
 	if (!ib_svc_remove_path(s, folder, &removed, err) || !ib_svc_remove_path(s, manifest, &removed, err) ||
 	    (key && !ib_key_remove(h, key, err)) || !ib_svc_model(s, &model, err))
 		return false;
@@ -255,20 +259,20 @@ static bool drop_component(struct ib_store *s, struct ib_component *c, struct ib
 	return true;
 }
 
-static bool drop_store(struct ib_store *s, struct ib_removal_match *m, struct ib_removal_summary *sum,
-		       struct ib_error **err)
+bool ib_svc_removal_drop_store(struct ib_store *s, struct ib_removal_match *m, struct ib_removal_summary *sum,
+			       struct ib_error **err)
 {
 	for (guint i = 0; i < m->components->len; i++) {
 		const struct ib_component *c = m->components->pdata[i];
 		g_ptr_array_add(sum->lines, g_strdup_printf("component %s", c->keyform));
 	}
 	sum->components = m->components->len;
-	if (!drop_deployments(s, m, err))
+	if (!ib_svc_deployments_drop(s, m->deployments, err))
 		return false;
 	while (m->components->len) {
 		struct ib_component *c = m->components->pdata[m->components->len - 1];
 		g_ptr_array_set_size(m->components, (gint)m->components->len - 1);
-		if (!drop_component(s, c, err))
+		if (!ib_svc_component_drop(s, c, err))
 			return false;
 	}
 	for (guint i = 0; i < m->packages->len; i++) {
@@ -292,9 +296,54 @@ static bool carry_out(struct ib_store *s, struct ib_removal_match *m, struct ib_
 	g_autoptr(GArray) winners = NULL;
 	struct ib_install_summary projected = { 0 };
 
-	return check_owners(s, m, &owners, err) && remove_effects(s, m, owners, sum, err) && drop_references(s, m, err) &&
+	return check_owners(s, m, &owners, err) && remove_effects(s, m, owners, sum, err) &&
+	       ib_svc_removal_drop_references(s, m, err) &&
 	       ib_svc_reconcile(s, m->components, m->component_set, &winners, err) &&
-	       ib_svc_project(s, winners, &projected, err) && drop_store(s, m, sum, err) && ib_svc_refresh(s, err);
+	       ib_svc_project(s, winners, &projected, err) && ib_svc_removal_drop_store(s, m, sum, err) && ib_svc_refresh(s, err);
+}
+
+/* The store keeps what it has; a package of ours is added. */
+static bool carry_out_empty(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
+			    struct ib_removal_summary *sum, struct ib_error **err)
+{
+	g_autoptr(GHashTable) owners = NULL;
+	g_autofree char *package = NULL;
+
+	if (!check_owners(s, m, &owners, err) || !remove_effects(s, m, owners, sum, err))
+		return false;
+	if (!m->components->len)
+		return true;
+	sum->components = m->components->len;
+	for (guint i = 0; i < m->components->len; i++)
+		g_ptr_array_add(sum->lines, g_strdup_printf("component %s (an empty version is in use)",
+							    ((const struct ib_component *)m->components->pdata[i])->keyform));
+	if (!ib_svc_empty_winners(s, r->name, m->components, &package, err))
+		return false;
+	ib_svc_note(s, "empty-winner", package, "its catalog carries no signature: whether Windows looks at catalogs of what "
+		    "is installed was not tested");
+	return true;
+}
+
+static bool mark_unserviceable(struct ib_store *s, struct ib_error **err)
+{
+	struct ib_hive *h;
+	struct ib_key *key;
+
+	ib_svc_note(s, "unserviceable", "component store", "components were cut out of packages that are still installed: "
+		    "no update can be installed any more");
+	return ib_store_hive(s, IB_HIVE_SOFTWARE, &h, err) && ib_key_make(h, ib_hive_root(h), PATH_CBS, &key, err) &&
+	       ib_key_set_dword(h, key, "Unserviceable", 1, err);
+}
+
+static bool take_out(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
+		     struct ib_removal_summary *sum, struct ib_error **err)
+{
+	if (!ib_svc_check_serviceable(s, err) || !ib_svc_removal_match(s, r, m, err))
+		return false;
+	if (r->technique == IB_REMOVE_EMPTY_WINNER)
+		return carry_out_empty(s, r, m, sum, err);
+	sum->unserviceable = m->cut;
+	return carry_out(s, m, sum, err) && (!m->cut || mark_unserviceable(s, err));
 }
 
 bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_removal_summary *ret,
@@ -303,7 +352,7 @@ bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_r
 	IB_CLEANUP(ib_svc_removal_match_clear) struct ib_removal_match m = { 0 };
 	struct ib_removal_summary sum = { .lines = g_ptr_array_new_with_free_func(g_free) };
 
-	if (!ib_svc_removal_match(s, r, &m, err) || !carry_out(s, &m, &sum, err)) {
+	if (!take_out(s, r, &m, &sum, err)) {
 		ib_removal_summary_clear(&sum);
 		return ib_while(err, "removing '%s'", r->name);
 	}

@@ -15,8 +15,7 @@ void ib_svc_removal_match_clear(struct ib_removal_match *m)
 
 /* ---- packages ---- */
 
-/* "Name", "Name~*" or a full id with '*'. */
-static bool pattern_matches(const char *pattern, const char *package_id)
+bool ib_svc_package_matches(const char *pattern, const char *package_id)
 {
 	g_autofree char *want = ib_name_fold(pattern);
 	g_autofree char *full = ib_name_fold(package_id);
@@ -54,10 +53,10 @@ static bool match_packages(struct ib_store *s, const struct ib_removal *r, struc
 		const char *id = ib_key_name(ib_key_child(dir, i));
 		bool hit = false;
 		for (char **p = r->packages; p && *p && !hit; p++)
-			hit = pattern_matches(*p, id);
+			hit = ib_svc_package_matches(*p, id);
 		if (!hit)
 			continue;
-		if (!refuse_protected(s, id, err))
+		if (r->technique != IB_REMOVE_EMPTY_WINNER && !refuse_protected(s, id, err))
 			return false;
 		g_ptr_array_add(m->packages, g_strdup(id));
 	}
@@ -171,9 +170,11 @@ static bool match_component(struct ib_store *s, const struct ib_removal *r, stru
 	struct ib_hive *h = s->hives[IB_HIVE_COMPONENTS];
 	g_autofree char *owner = is_named(r, c->id.name) ? outside_owner(h, m, c) : NULL;
 
-	if (owner)
-		return ib_throw(err, IB_ERR_INPUT, "the component '%s' belongs to '%s', which is not being removed",
-				c->keyform, owner);
+	if (owner && r->technique != IB_REMOVE_SURGERY) {
+		ib_throw(err, IB_ERR_INPUT, "the component '%s' belongs to '%s', which is not being removed", c->keyform, owner);
+		return ib_hint(err, "an empty winner takes it out of the live system and leaves it to its owner");
+	}
+	m->cut |= owner != NULL;
 	if (only_going(h, m, c))
 		take(s, m, c, false);
 	else if (is_named(r, c->id.name))
@@ -210,6 +211,72 @@ static bool match_components(struct ib_store *s, const struct ib_removal *r, str
 			if (!match_component(s, r, m, f->components->pdata[k], err))
 				return false;
 		match_updated(s, m, f);
+	}
+	return true;
+}
+
+/* ---- families that get an empty winner ---- */
+
+static bool match_family(struct ib_removal_match *m, struct ib_family *f, struct ib_error **err)
+{
+	const struct ib_version none = { { 0 } };
+	struct ib_component *winner = ib_svc_winner(f, &none);
+
+	for (guint i = 0; i < f->components->len; i++) {
+		const struct ib_component *c = f->components->pdata[i];
+		if (!ib_svc_same_line(&c->id, &none)) {
+			ib_throw(err, IB_ERR_INPUT, "the component '%s' exists side by side: an empty winner does not replace it",
+				 c->keyform);
+			return ib_hint(err, "programs ask for it by version; take it out of the removal's manifest");
+		}
+		g_hash_table_add(m->component_set, f->components->pdata[i]);
+	}
+	if (winner && !ib_svc_is_empty_winner(&winner->id) && !g_ptr_array_find(m->components, winner, NULL))
+		g_ptr_array_add(m->components, winner);
+	return true;
+}
+
+/* What the packages brought; their deployments count as the removal's own, and stay. */
+static bool match_brought(struct ib_store *s, struct ib_removal_match *m, const char *package_id, struct ib_error **err)
+{
+	const struct ib_mum *mum;
+
+	if (!ib_svc_mum(s, package_id, &mum, err))
+		return false;
+	for (guint i = 0; mum && i < mum->updates->len; i++) {
+		const struct ib_update *u = mum->updates->pdata[i];
+		for (guint k = 0; k < u->components->len; k++) {
+			g_autoptr(GPtrArray) brought = NULL;
+			if (!ib_svc_deployment_components(s, u->components->pdata[k], &brought, err))
+				return false;
+			if (brought->len)
+				g_hash_table_add(m->component_set, brought->pdata[0]);
+			for (guint n = 1; n < brought->len; n++)
+				if (!match_family(m, ((struct ib_component *)brought->pdata[n])->family, err))
+					return false;
+		}
+	}
+	return true;
+}
+
+static bool match_families(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
+			   struct ib_error **err)
+{
+	struct ib_hive *h;
+	struct ib_model *model;
+
+	if (!ib_svc_model(s, &model, err) || !ib_store_hive(s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	for (guint i = 0; i < m->packages->len; i++)
+		if (!match_brought(s, m, m->packages->pdata[i], err))
+			return false;
+	for (guint i = 0; i < model->families->len; i++) {
+		struct ib_family *f = model->families->pdata[i];
+		const struct ib_component *c = f->components->len ? f->components->pdata[0] : NULL;
+		g_autofree char *name = c ? ib_keyform(&c->id, IB_KEYFORM_SHORT) : NULL;
+		/* Deployments may be named too: they bring nothing by themselves. */
+		if (c && is_named(r, c->id.name) && !ib_svc_deployment_key(h, name) && !match_family(m, f, err))
+			return false;
 	}
 	return true;
 }
@@ -362,6 +429,26 @@ static bool effects_named(struct ib_store *s, const struct ib_removal *r, struct
 	return ok;
 }
 
+bool ib_svc_removal_match_packages(struct ib_store *s, struct ib_removal_match *m, struct ib_error **err)
+{
+	const struct ib_removal nothing = { .name = "" };
+	struct ib_model *model;
+
+	m->deployments = g_ptr_array_new_with_free_func(g_free);
+	m->components = g_ptr_array_new();
+	m->component_set = g_hash_table_new(NULL, NULL);
+	m->effects = g_ptr_array_new_with_free_func(ib_svc_effect_free);
+	if (!match_deployments(s, m, err) || !ib_svc_model(s, &model, err))
+		return false;
+	for (guint i = 0; i < model->families->len; i++) {
+		const struct ib_family *f = model->families->pdata[i];
+		for (guint k = 0; k < f->components->len; k++)
+			if (!match_component(s, &nothing, m, f->components->pdata[k], err))
+				return false;
+	}
+	return true;
+}
+
 bool ib_svc_removal_match(struct ib_store *s, const struct ib_removal *r, struct ib_removal_match *m,
 			  struct ib_error **err)
 {
@@ -370,6 +457,10 @@ bool ib_svc_removal_match(struct ib_store *s, const struct ib_removal *r, struct
 	m->components = g_ptr_array_new();
 	m->component_set = g_hash_table_new(NULL, NULL);
 	m->effects = g_ptr_array_new_with_free_func(ib_svc_effect_free);
-	return match_packages(s, r, m, err) && match_deployments(s, m, err) && match_components(s, r, m, err) &&
-	       effects_of_components(s, m, err) && effects_named(s, r, m, err);
+	if (!match_packages(s, r, m, err))
+		return false;
+	if (r->technique == IB_REMOVE_EMPTY_WINNER)
+		return match_families(s, r, m, err) && effects_of_components(s, m, err) && effects_named(s, r, m, err);
+	return match_deployments(s, m, err) && match_components(s, r, m, err) && effects_of_components(s, m, err) &&
+	       effects_named(s, r, m, err);
 }

@@ -33,6 +33,7 @@ struct ib_store_info {
 	struct ib_version version;/**< 10.0.<build>.<UBR> */
 	struct ib_version stack;  /**< newest servicing stack component in the store */
 	unsigned packages, components, deployments;
+	bool unserviceable;       /**< marked so: only looking is possible */
 };
 
 /** A note about something that was not, or not only, done offline. */
@@ -46,8 +47,8 @@ struct ib_note {
  * Open the store of a Windows image.
  * @param wim   borrowed, must outlive the store
  * @param time  FILETIME: the build's only clock
- * Throws IB_ERR_INPUT: not a Windows image, a hive is missing or malformed, servicing is pending or
- * the image is marked unserviceable (the gate). Result: ib_store_free.
+ * Throws IB_ERR_INPUT: not a Windows image, a hive is missing or malformed, servicing is pending (the gate).
+ * An image that is marked unserviceable opens; what would change it is refused then. Result: ib_store_free.
  */
 bool ib_store_open(struct ib_wim *wim, unsigned index, uint64_t time, struct ib_store **ret, struct ib_error **err)
 	IB_MUST_CHECK;
@@ -144,9 +145,23 @@ bool ib_store_set_feature(struct ib_store *s, const char *feature, bool on, bool
 
 /* ---- removing ---- */
 
+/** How a component is taken out. */
+enum ib_removal_technique {
+	/** Its packages, and what only they refer to, leave the store. Somebody else's component is refused. */
+	IB_REMOVE_UNINSTALL,
+	/**
+	 * Each component gets a version above all others that is empty, in a package of its own: nothing of it is in the
+	 * live system any more, the store keeps all it had, and updates apply as before.
+	 */
+	IB_REMOVE_EMPTY_WINNER,
+	/** As UNINSTALL, but also components of packages that stay: the image is marked unserviceable. */
+	IB_REMOVE_SURGERY,
+};
+
 /** What a removal manifest names (manifests/components/<name>.ini); lists are NULL-ended, NULL = none. */
 struct ib_removal {
 	const char *name;
+	enum ib_removal_technique technique;
 	char **packages;   /**< package name patterns: "Name" or "Name~*" */
 	char **components; /**< component names (identity name) */
 	char **files;      /**< paths in the image, '\', '*' allowed in the last part */
@@ -162,6 +177,7 @@ struct ib_removal {
 /** What was removed, in words for the report. */
 struct ib_removal_summary {
 	unsigned packages, components, files, services, tasks, values, keys;
+	bool unserviceable; /**< surgery took what a package of the image still refers to */
 	GPtrArray *lines; /**< char *: one per thing removed, sorted */
 };
 void ib_removal_summary_clear(struct ib_removal_summary *r);
@@ -174,6 +190,17 @@ void ib_removal_summary_clear(struct ib_removal_summary *r);
 bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret, struct ib_error **err) IB_MUST_CHECK;
 
 /**
+ * Uninstall a package: what only it refers to leaves the store, older versions win again. Parts of updates that were
+ * made for it are staged.
+ * @param pattern  "Name" (the version in use), or an id "Name~…" with '*'
+ * @param ret      what went; clear with ib_removal_summary_clear(); may be NULL
+ * Throws IB_ERR_INPUT: unknown, permanent, hidden, a part of another package, needed by another one, or what it
+ * replaced was cleaned out of the store.
+ */
+bool ib_store_uninstall(struct ib_store *s, const char *pattern, struct ib_removal_summary *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/**
  * Remove a component. A file, service or key that a component outside the removal owns is refused with its owner.
  * Throws IB_ERR_INPUT when nothing in the image matches.
  */
@@ -182,9 +209,35 @@ bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_r
 
 /**
  * Search tree names and all hives for the traces. ret: char * descriptions of each residue, empty when clean.
+ * @param technique  IB_REMOVE_EMPTY_WINNER leaves the component in the store: only the live system is searched then
  * Result: g_ptr_array_unref.
  */
-bool ib_store_residue(struct ib_store *s, char *const *traces, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+bool ib_store_residue(struct ib_store *s, char *const *traces, enum ib_removal_technique technique, GPtrArray **ret,
+		      struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- cleaning up ---- */
+
+/** What cleaning up dropped, and what it kept for later updates. */
+struct ib_cleanup_summary {
+	unsigned packages, components, deployments; /**< dropped */
+	uint64_t bytes;      /**< uncompressed content that the image has no more */
+	unsigned kept;       /**< components kept because differentials of later updates start from them */
+	uint64_t kept_bytes; /**< of their files, links counted in */
+	unsigned bases;      /**< with reset_base: of those, how many were dropped and cannot be worked out again */
+	GPtrArray *lines;    /**< char *: one per package and component, sorted */
+};
+/** Free what is inside. */
+void ib_cleanup_summary_clear(struct ib_cleanup_summary *r);
+
+/**
+ * Drop from the store what superseded updates brought and nothing uses; superseded packages of which nothing is left
+ * go too. Versions that later differentials start from stay, unless a reverse differential leads back to them.
+ * @param reset_base  also drop every version that a higher one replaced: installed updates are permanent then
+ * @param ret         clear with ib_cleanup_summary_clear()
+ * Throws IB_ERR_INPUT.
+ */
+bool ib_store_cleanup(struct ib_store *s, bool reset_base, struct ib_cleanup_summary *ret, struct ib_error **err)
+	IB_MUST_CHECK;
 
 /* ---- ending ---- */
 

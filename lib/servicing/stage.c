@@ -233,7 +233,7 @@ static bool stage_catalog(struct ib_store *s, const struct ib_mum *mum, struct i
 				 ib_svc_put_bytes(s, root, mum->catalog, err));
 }
 
-static bool stage_all(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)
+bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)
 {
 	struct ib_hive *h;
 
@@ -257,7 +257,7 @@ bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan
 	struct staging st = { .s = s, .plan = plan };
 
 	if (!stage_folders(s, plan, err) || !ib_package_each_payload(p, NULL, stage_file, &st, progress, err) ||
-	    !stage_all(s, plan, err))
+	    !ib_svc_stage_metadata(s, plan, err))
 		return false;
 	*ret_bytes = st.bytes;
 	return true;

@@ -117,11 +117,16 @@ static bool gate(struct ib_store *s, struct ib_error **err)
 	struct ib_key *cbs = ib_key_find(ib_hive_root(software), PATH_CBS);
 	if (!gate_key(cbs, "PackagesPending", err) || !gate_key(cbs, "SessionsPending", err))
 		return false;
-	if (ib_key_find(cbs, "Unserviceable") || ib_key_value(cbs, "Unserviceable")) {
-		ib_throw(err, IB_ERR_INPUT, "the image is marked unserviceable");
-		return ib_hint(err, "take an image whose component store was not stripped");
-	}
+	s->info.unserviceable = ib_key_find(cbs, "Unserviceable") || ib_key_value(cbs, "Unserviceable");
 	return true;
+}
+
+bool ib_svc_check_serviceable(const struct ib_store *s, struct ib_error **err)
+{
+	if (!s->info.unserviceable)
+		return true;
+	ib_throw(err, IB_ERR_INPUT, "the image is marked unserviceable");
+	return ib_hint(err, "take an image whose component store was not stripped");
 }
 
 /* Servicing stack and counts. */

@@ -155,8 +155,11 @@ static GHashTable *own_paths(const struct ib_removal_match *m)
 		for (char *slash; path && (slash = strrchr(path, '\\')); *slash = '\0')
 			g_hash_table_add(own, ib_name_fold(path));
 	}
-	for (guint i = 0; i < m->components->len; i++) {
-		const struct ib_component *c = m->components->pdata[i];
+	GHashTableIter it;
+	gpointer component;
+	g_hash_table_iter_init(&it, m->component_set);
+	while (g_hash_table_iter_next(&it, &component, NULL)) {
+		const struct ib_component *c = component;
 		g_autofree char *folder = g_strdup_printf(DIR_WINSXS "\\%s", c->keyform);
 		g_autofree char *manifest = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->keyform);
 		g_hash_table_add(own, ib_name_fold(folder));
@@ -245,7 +248,8 @@ bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret
 {
 	IB_CLEANUP(ib_svc_removal_match_clear) struct ib_removal_match m = { 0 };
 	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct ib_removal only = { .name = r->name, .packages = r->packages, .components = r->components };
+	struct ib_removal only = { .name = r->name, .technique = r->technique, .packages = r->packages,
+				   .components = r->components };
 	GHashTableIter it;
 	gpointer value;
 
@@ -266,15 +270,35 @@ bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret
 
 struct residue {
 	GPtrArray *folded; /* needles, lower case */
+	bool live;         /* not the store */
+	enum ib_hive_id id;
 	const char *hive;
 	GPtrArray *out;
 };
+
+/* Where servicing keeps what is not in use. */
+static const char *const store_folders[] = { DIR_WINSXS, "Windows\\servicing", DIR_CATROOT };
+static const char *const store_keys[] = { PATH_CBS, PATH_WINNERS };
+
+static bool is_below(const char *path, const char *const *tops, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(tops[i]);
+		if (!g_ascii_strncasecmp(path, tops[i], len) && (!path[len] || path[len] == '\\'))
+			return true;
+	}
+	return false;
+}
 
 static void residue_node(struct ib_node *node, const char *path, bool *below, void *data)
 {
 	struct residue *w = data;
 	g_autofree char *name = g_utf8_strdown(ib_node_name(node), -1);
 
+	if (w->live && is_below(path, store_folders, G_N_ELEMENTS(store_folders))) {
+		*below = false;
+		return;
+	}
 	for (guint i = 0; i < w->folded->len && w->out->len < RESIDUE_MAX; i++)
 		if (strstr(name, w->folded->pdata[i])) {
 			g_ptr_array_add(w->out, g_strdup_printf("%s %s", *below ? "folder" : "file", path));
@@ -287,6 +311,8 @@ static bool residue_hit(struct ib_key *key, const struct ib_value *value, const 
 	struct residue *w = data;
 	g_autofree char *path = ib_key_path(key);
 
+	if (w->live && w->id == IB_HIVE_SOFTWARE && is_below(path, store_keys, G_N_ELEMENTS(store_keys)))
+		return true;
 	if (value)
 		g_ptr_array_add(w->out, g_strdup_printf("value %s\\%s!%s holds '%s'", w->hive, path, ib_value_name(value), needle));
 	else
@@ -294,21 +320,23 @@ static bool residue_hit(struct ib_key *key, const struct ib_value *value, const 
 	return w->out->len < RESIDUE_MAX;
 }
 
-bool ib_store_residue(struct ib_store *s, char *const *traces, GPtrArray **ret, struct ib_error **err)
+bool ib_store_residue(struct ib_store *s, char *const *traces, enum ib_removal_technique technique, GPtrArray **ret,
+		      struct ib_error **err)
 {
 	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GPtrArray) folded = g_ptr_array_new_with_free_func(g_free);
-	struct residue w = { .folded = folded, .out = out };
+	struct residue w = { .folded = folded, .live = technique == IB_REMOVE_EMPTY_WINNER, .out = out };
 
 	for (char *const *p = traces; *p; p++)
 		g_ptr_array_add(folded, g_utf8_strdown(*p, -1));
 	walk(ib_image_root(s->image), "", 0, residue_node, &w);
 	for (unsigned id = 0; folded->len && id < IB_HIVE_COUNT; id++) {
 		struct ib_hive *hive;
-		if (!ib_svc_hive_present(s, (enum ib_hive_id)id))
+		if (!ib_svc_hive_present(s, (enum ib_hive_id)id) || (w.live && id == IB_HIVE_COMPONENTS))
 			continue;
 		if (!ib_store_hive(s, (enum ib_hive_id)id, &hive, err))
 			return false;
+		w.id = (enum ib_hive_id)id;
 		w.hive = ib_svc_hive_name((enum ib_hive_id)id);
 		ib_hive_search(hive, (const char *const *)traces, residue_hit, &w);
 	}

@@ -193,7 +193,7 @@ static void check_winner_key(struct check *c, struct ib_key *family)
 		}
 		for (guint k = 0; f && k < f->components->len; k++)
 			known |= !ib_version_compare(&((struct ib_component *)f->components->pdata[k])->id.number, &number);
-		struct ib_component *top = f ? ib_svc_winner(f, &number) : NULL;
+		const struct ib_component *top = f ? ib_svc_group_top(f, &number) : NULL;
 		if (!known)
 			found(c, "winner-missing", ib_key_name(family), "its winner %s is not in the store", version);
 		else if (top && ib_version_compare(&top->id.number, &number))
@@ -340,6 +340,32 @@ static bool check_packages(struct check *c, struct ib_error **err)
 	return true;
 }
 
+/* Whether all deployments of a catalog bring nothing but empty winners: nothing in them is to be trusted. */
+static bool signs_nothing(struct check *c, const char *thumbprint)
+{
+	g_autofree char *path = g_strconcat(PATH_CATALOGS "\\", thumbprint, NULL);
+	struct ib_key *key = ib_key_find(ib_hive_root(c->components), path);
+	ib_auto_error why = NULL;
+	bool any = false;
+
+	for (size_t i = 0; key && i < ib_key_value_count(key); i++) {
+		const char *name = ib_value_name(ib_key_value_at(key, i));
+		struct ib_key *d = g_ascii_strncasecmp(name, "c!", 2) ? NULL : ib_svc_deployment_key(c->components, name + 2);
+		const struct ib_value *v = d ? ib_key_value(d, "appid") : NULL;
+		g_autoptr(GPtrArray) brought = NULL;
+		struct ib_identity id;
+		size_t len = 0;
+		const uint8_t *data = v ? ib_value_data(v, &len) : NULL;
+		if (!data || !ib_svc_identity_parse((const char *)data, len, &id) ||
+		    !ib_svc_deployment_components(c->s, &id, &brought, &why))
+			return false;
+		for (guint k = 1; k < brought->len; k++, any = true)
+			if (!ib_svc_brings_nothing(c->s, brought->pdata[k]))
+				return false;
+	}
+	return any;
+}
+
 static bool check_catalog(struct check *c, const char *thumbprint, struct ib_error **err)
 {
 	g_autofree char *path = g_strdup_printf(DIR_CATALOGS "\\%s.cat", thumbprint);
@@ -366,7 +392,7 @@ static bool check_catalog(struct check *c, const char *thumbprint, struct ib_err
 	ib_auto_catalog_verdict verdict = { 0 };
 	if (!ib_catalog_parse(data, len, path, &catalog, &why) ||
 	    !ib_catalog_verify(catalog, c->anchors, &verdict, &why))
-		return unreadable(c, "catalog-untrusted", thumbprint, &why, err);
+		return signs_nothing(c, thumbprint) || unreadable(c, "catalog-untrusted", thumbprint, &why, err);
 	return true;
 }
 

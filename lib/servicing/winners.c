@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+const struct ib_component *ib_svc_group_top(const struct ib_family *f, const struct ib_version *like)
+{
+	for (guint i = f->components->len; i-- > 0;) {
+		const struct ib_component *c = f->components->pdata[i];
+		if (c->installed && c->id.number.part[0] == like->part[0] && c->id.number.part[1] == like->part[1])
+			return c;
+	}
+	return NULL;
+}
+
 /* The key of one major.minor: all its installed versions, the highest as default value. */
 static bool write_group(struct ib_hive *hive, struct ib_key *family, const struct ib_family *f,
 			const struct ib_version *like, struct ib_error **err)
@@ -10,7 +20,7 @@ static bool write_group(struct ib_hive *hive, struct ib_key *family, const struc
 	static const uint8_t one[] = { 1 };
 	g_autofree char *name = g_strdup_printf("%" PRIu32 ".%" PRIu32, like->part[0], like->part[1]);
 	struct ib_key *old = ib_key_find(family, name);
-	struct ib_component *winner = ib_svc_winner(f, like);
+	const struct ib_component *winner = ib_svc_group_top(f, like);
 	struct ib_key *key;
 
 	if (old && !ib_key_remove(hive, old, err))

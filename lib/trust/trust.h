@@ -101,6 +101,16 @@ struct ib_catalog_member {
  */
 bool ib_catalog_parse(const void *data, size_t len, const char *name, struct ib_catalog **ret,
 		      struct ib_error **err) IB_MUST_CHECK;
+/**
+ * Write a catalog nobody has signed: a list of SHA-256 digests in the shape of a .cat. It names what belongs together
+ * and proves nothing; ib_catalog_verify() refuses it.
+ * @param digests  count times IB_SHA256_SIZE bytes; their order does not matter
+ * @param time     seconds since 1970: the list's own time
+ * @param ret      owned by the caller (g_bytes_unref)
+ * Throws IB_ERR_INPUT: too many members, or a time a catalog cannot carry.
+ */
+bool ib_catalog_write(const uint8_t *digests, size_t count, int64_t time, GBytes **ret, struct ib_error **err)
+	IB_MUST_CHECK;
 /** Free; NULL is fine. */
 void ib_catalog_free(struct ib_catalog *c);
 /** Cleanup form of ib_catalog_free(). */

@@ -3,7 +3,7 @@
  *
  *   tool_servicing_run WIM INDEX OP...
  *   trust=PEM  info  packages  applicable=FILE  plan=FILE  install=FILE  feature=NAME:on|off
- *   list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
+ *   cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
  *
  * The clock is fixed. Exit status: the error's code.
  */
@@ -142,12 +142,51 @@ static bool do_remove(struct run *r, const char *name, struct ib_error **err)
 	return true;
 }
 
+static bool do_technique(struct run *r, const char *word, struct ib_error **err)
+{
+	static const char *const words[] = { "uninstall", "empty-winner", "surgery" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		if (!strcmp(words[i], word)) {
+			r->removal.technique = (enum ib_removal_technique)i;
+			return true;
+		}
+	return ib_throw(err, IB_ERR_USAGE, "'%s' is no technique", word);
+}
+
+static bool do_uninstall(struct run *r, const char *pattern, struct ib_error **err)
+{
+	struct ib_removal_summary sum = { 0 };
+
+	if (!ib_store_uninstall(r->store, pattern, &sum, err))
+		return false;
+	printf("uninstalled packages=%u components=%u files=%u values=%u\n", sum.packages, sum.components, sum.files, sum.values);
+	for (guint i = 0; i < sum.lines->len; i++)
+		printf("gone %s\n", (const char *)sum.lines->pdata[i]);
+	ib_removal_summary_clear(&sum);
+	return true;
+}
+
+static bool do_cleanup(struct run *r, bool reset_base, struct ib_error **err)
+{
+	struct ib_cleanup_summary sum = { 0 };
+
+	if (!ib_store_cleanup(r->store, reset_base, &sum, err))
+		return false;
+	printf("cleaned packages=%u deployments=%u components=%u bytes=%" PRIu64 " kept=%u kept_bytes=%" PRIu64 " bases=%u\n",
+	       sum.packages, sum.deployments, sum.components, sum.bytes, sum.kept, sum.kept_bytes, sum.bases);
+	for (guint i = 0; i < sum.lines->len; i++)
+		printf("gone %s\n", (const char *)sum.lines->pdata[i]);
+	ib_cleanup_summary_clear(&sum);
+	return true;
+}
+
 static bool do_residue(struct run *r, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) out = NULL;
 	char *none[] = { NULL };
 
-	if (!ib_store_residue(r->store, r->traces ? r->traces : none, &out, err))
+	if (!ib_store_residue(r->store, r->traces ? r->traces : none, r->removal.technique, &out, err))
 		return false;
 	printf("residue %u\n", out->len);
 	for (guint i = 0; i < out->len; i++)
@@ -199,6 +238,8 @@ static bool do_plain(struct run *r, const char *op, struct ib_error **err)
 	}
 	if (!strcmp(op, "verify") || !strcmp(op, "verify-full"))
 		return do_verify(r, !strcmp(op, "verify-full"), err);
+	if (!strcmp(op, "cleanup") || !strcmp(op, "reset-base"))
+		return do_cleanup(r, !strcmp(op, "reset-base"), err);
 	if (!strcmp(op, "residue"))
 		return do_residue(r, err);
 	if (!strcmp(op, "traces")) {
@@ -234,6 +275,10 @@ static bool do_op(struct run *r, const char *text, struct ib_error **err)
 		return true;
 	if (!strcmp(op, "remove"))
 		return do_remove(r, arg, err);
+	if (!strcmp(op, "technique"))
+		return do_technique(r, arg, err);
+	if (!strcmp(op, "uninstall"))
+		return do_uninstall(r, arg, err);
 	if (!strcmp(op, "write"))
 		return do_write(r, arg, err);
 	return ib_throw(err, IB_ERR_USAGE, "'%s' is no operation", text);
