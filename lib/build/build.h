@@ -153,7 +153,10 @@ struct ib_service_options {
 	const char *data_dir;   /**< holds manifests/ */
 	char *const *packages;  /**< package files, installed in the order of servicing */
 	char *const *removals;  /**< names of removal manifests, or paths of .ini files */
+	const char *technique;  /**< of removals: "uninstall", "empty-winner" or "surgery"; NULL: uninstall */
+	char *const *uninstalls;/**< packages to uninstall, by name or id */
 	char *const *enable, *const *disable; /**< features */
+	bool cleanup, reset_base; /**< drop superseded components; also what installed updates replaced */
 	char *const *puts;      /**< "SOURCE=PATH" */
 	char *const *regs;      /**< .reg files */
 	char *const *trust;     /**< PEM/DER roots the packages must lead up to */
@@ -165,7 +168,7 @@ struct ib_service_options {
 };
 
 /**
- * Service one image of a WIM: packages, removals and features (a Windows image), then files, then registry values.
+ * Service one image of a WIM: packages, removals, features and cleanup (a Windows image), then files, then registry values.
  * All images are written to a new WIM, which appears whole or not at all. A put file gets attribute ARCHIVE and what
  * its folder lets it inherit; one that replaces another keeps that one's attributes and descriptor.
  * @param ret_json  what was done (docs/json.md); owned by the caller (g_free)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Stages remove and features. */
+/* Stages remove, features and cleanup. */
 
 void removal_free(struct removal *r)
 {
@@ -10,6 +10,32 @@ void removal_free(struct removal *r)
 	g_strfreev(r->traces);
 	ib_ini_free(r->manifest);
 	g_free(r);
+}
+
+void uninstalled_free(struct uninstalled *u)
+{
+	ib_removal_summary_clear(&u->summary);
+	g_free(u);
+}
+
+/* In the order of enum ib_removal_technique. */
+static const char *const techniques[] = { "uninstall", "empty-winner", "surgery" };
+
+bool removal_technique(const char *word, enum ib_removal_technique *ret, struct ib_error **err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(techniques); i++) {
+		if (word && strcmp(word, techniques[i]))
+			continue;
+		*ret = (enum ib_removal_technique)i;
+		return true;
+	}
+	ib_throw(err, IB_ERR_USAGE, "'%s' is no technique of removal", word);
+	return ib_hint(err, "uninstall, empty-winner or surgery");
+}
+
+const char *removal_technique_word(enum ib_removal_technique technique)
+{
+	return techniques[technique];
 }
 
 /* ---- finding a removal manifest ---- */
@@ -39,13 +65,14 @@ static char **list_of(const struct ib_ini *m, const char *key)
 	return (char **)ib_ini_list(m, "remove", key);
 }
 
-struct removal *removal_new(struct ib_ini *m)
+struct removal *removal_new(struct ib_ini *m, enum ib_removal_technique technique)
 {
 	struct removal *r = g_new0(struct removal, 1);
 
 	r->manifest = m;
 	r->removal = (struct ib_removal){
 		.name = ib_ini_text(m, "component", "name"),
+		.technique = technique,
 		.packages = list_of(m, "packages"),
 		.components = list_of(m, "components"),
 		.files = list_of(m, "files"),
@@ -60,9 +87,9 @@ struct removal *removal_new(struct ib_ini *m)
 	return r;
 }
 
-static struct removal *add_removal(struct build *b, struct ib_ini *m)
+static struct removal *add_removal(struct build *b, struct ib_ini *m, enum ib_removal_technique technique)
 {
-	struct removal *r = removal_new(m);
+	struct removal *r = removal_new(m, technique);
 
 	g_ptr_array_add(b->removals, r);
 	return r;
@@ -79,19 +106,47 @@ static bool try_removal(struct build *b, const struct removal *r, struct ib_erro
 	return ok ? true : ib_while(err, "removing component '%s'", r->removal.name);
 }
 
+/* Uninstall it in the scratch image likewise. */
+static bool plan_uninstall(struct build *b, const char *name, struct ib_error **err)
+{
+	g_autofree char *reason_key = g_strconcat("reason.", name, NULL);
+	const char *reason = ib_ini_text(b->p, "remove", reason_key);
+	struct ib_removal_summary sum = { 0 };
+	struct ib_store *scratch;
+
+	if (!base_scratch(b, &scratch, err) || !ib_store_uninstall(scratch, name, &sum, err))
+		return false;
+	plan_add(b, "remove", 0, "uninstall package %s (%u packages, %u components): %s", name, sum.packages, sum.components,
+		 reason ? reason : "no reason given");
+	if (!reason)
+		plan_warn(b, "[remove] reason.%s is missing; the papers will say so", name);
+	ib_removal_summary_clear(&sum);
+	struct uninstalled *u = g_new0(struct uninstalled, 1);
+	u->name = name;
+	g_ptr_array_add(b->uninstalls, u);
+	return true;
+}
+
 bool remove_plan(struct build *b, struct ib_error **err)
 {
+	enum ib_removal_technique technique;
+
+	if (!removal_technique(ib_ini_text(b->p, "remove", "technique"), &technique, err))
+		return false;
+	for (char *const *name = ib_ini_list(b->p, "remove", "packages"); *name; name++)
+		if (!plan_uninstall(b, *name, err))
+			return false;
 	for (char *const *name = ib_ini_list(b->p, "remove", "components"); *name; name++) {
 		struct ib_ini *m = NULL;
 		g_autofree char *reason_key = g_strconcat("reason.", *name, NULL);
 		if (!load_manifest(b, *name, &m, err))
 			return false;
-		if (!try_removal(b, add_removal(b, m), err))
+		if (!try_removal(b, add_removal(b, m, technique), err))
 			return false;
 		const char *reason = ib_ini_text(b->p, "remove", reason_key);
 		const char *vendor = ib_ini_text(m, "component", "vendor");
-		plan_add(b, "remove", 0, "remove component %s%s%s: %s", *name, vendor ? " of " : "", vendor ? vendor : "",
-			 reason ? reason : "no reason given");
+		plan_add(b, "remove", 0, "remove component %s%s%s (%s): %s", *name, vendor ? " of " : "", vendor ? vendor : "",
+			 removal_technique_word(technique), reason ? reason : "no reason given");
 		if (!reason)
 			plan_warn(b, "[remove] reason.%s is missing; the papers will say so", *name);
 		if (ib_ini_flag(m, "component", "example"))
@@ -110,6 +165,11 @@ static bool remove_one(struct build *b, struct ib_store *s, struct removal *r, s
 
 bool remove_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
 {
+	for (guint i = 0; i < b->uninstalls->len; i++) {
+		struct uninstalled *u = g_ptr_array_index(b->uninstalls, i);
+		if (!ib_store_uninstall(install_target(b)->store, u->name, &u->summary, err))
+			return false;
+	}
 	for (guint i = 0; i < b->removals->len; i++) {
 		struct removal *r = g_ptr_array_index(b->removals, i);
 		if (!remove_one(b, install_target(b)->store, r, err))
@@ -163,5 +223,53 @@ bool features_apply(struct build *b, struct ib_progress *progress, struct ib_err
 				plan_warn(b, "feature '%s' was %sd in the base already", *f, switches[i].word);
 		}
 	}
+	return ib_progress_add(progress, 0, err);
+}
+
+/* ---- cleanup ---- */
+
+static bool wants_cleanup(const struct build *b, bool *ret_reset_base)
+{
+	const char *word = ib_ini_text(b->p, "updates", "cleanup");
+
+	*ret_reset_base = strcmp(word, "reset-base") == 0;
+	return strcmp(word, "none") != 0;
+}
+
+char *cleanup_text(const struct ib_cleanup_summary *s)
+{
+	g_autofree char *kept = s->kept ? g_strdup_printf("; %u components kept as bases of differentials (%" PRIu64 " bytes)",
+							  s->kept, s->kept_bytes)
+					: g_strdup("");
+
+	return g_strdup_printf("%u packages and %u components out of the store, %" PRIu64 " bytes less%s", s->packages,
+			       s->components, s->bytes, kept);
+}
+
+bool cleanup_plan(struct build *b, struct ib_error **err)
+{
+	struct ib_cleanup_summary sum = { 0 };
+	struct ib_store *scratch;
+	bool reset_base;
+
+	if (!wants_cleanup(b, &reset_base))
+		return true;
+	if (!base_scratch(b, &scratch, err) || !ib_store_cleanup(scratch, reset_base, &sum, err))
+		return false;
+	g_autofree char *text = cleanup_text(&sum);
+	plan_add(b, "cleanup", 0, "%s: %s", reset_base ? "clean up and reset the base" : "clean up", text);
+	if (reset_base)
+		plan_warn(b, "[updates] cleanup = reset-base: installed updates cannot be uninstalled any more");
+	ib_cleanup_summary_clear(&sum);
+	return true;
+}
+
+bool cleanup_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	bool reset_base;
+
+	if (wants_cleanup(b, &reset_base) &&
+	    !ib_store_cleanup(install_target(b)->store, reset_base, &b->cleaned, err))
+		return false;
 	return ib_progress_add(progress, 0, err);
 }

@@ -56,6 +56,12 @@ struct removal {
 	struct ib_removal_summary summary;
 };
 
+/** One package to uninstall. */
+struct uninstalled {
+	const char *name;      /**< as the profile has it */
+	struct ib_removal_summary summary;
+};
+
 /** Digests of the finished ISO. */
 struct iso_digests {
 	uint8_t sha1[IB_DIGEST_MAX], sha256[IB_DIGEST_MAX], sm3[IB_DIGEST_MAX];
@@ -80,6 +86,8 @@ struct build {
 	struct ib_anchors *anchors;
 	GPtrArray *updates;    /**< struct update * */
 	GPtrArray *removals;   /**< struct removal * */
+	GPtrArray *uninstalls; /**< struct uninstalled * */
+	struct ib_cleanup_summary cleaned;
 	uint64_t payload_bytes;
 
 	struct ib_plan *plan;
@@ -156,7 +164,15 @@ bool features_plan(struct build *b, struct ib_error **err);
 bool features_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 void removal_free(struct removal *r);
 /** What a removal manifest asks for; takes it. */
-struct removal *removal_new(struct ib_ini *manifest);
+struct removal *removal_new(struct ib_ini *manifest, enum ib_removal_technique technique);
+void uninstalled_free(struct uninstalled *u);
+bool cleanup_plan(struct build *b, struct ib_error **err);
+bool cleanup_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** What a cleanup did, as a line; owned by the caller (g_free). */
+char *cleanup_text(const struct ib_cleanup_summary *s);
+/** A technique by its word; NULL is the first. Throws IB_ERR_USAGE. */
+bool removal_technique(const char *word, enum ib_removal_technique *ret, struct ib_error **err);
+const char *removal_technique_word(enum ib_removal_technique technique);
 
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);

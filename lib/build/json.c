@@ -106,12 +106,48 @@ static JsonArray *removals_json(const struct build *b)
 		const struct removal *r = g_ptr_array_index(b->removals, i);
 		JsonObject *o = json_object_new();
 		json_object_set_string_member(o, "component", r->removal.name);
+		json_object_set_string_member(o, "technique", removal_technique_word(r->removal.technique));
 		json_object_set_int_member(o, "traces_searched", r->traces ? g_strv_length(r->traces) : 0);
 		if (r->summary.lines)
 			json_set_strings(o, "removed", r->summary.lines);
 		json_array_add_object_element(array, o);
 	}
 	return array;
+}
+
+static JsonArray *uninstalls_json(const struct build *b)
+{
+	JsonArray *array = json_array_new();
+
+	for (guint i = 0; i < b->uninstalls->len; i++) {
+		const struct uninstalled *u = g_ptr_array_index(b->uninstalls, i);
+		JsonObject *o = json_object_new();
+		json_object_set_string_member(o, "package", u->name);
+		json_set_strings(o, "removed", u->summary.lines);
+		json_array_add_object_element(array, o);
+	}
+	return array;
+}
+
+static bool is_serviceable(const struct build *b)
+{
+	for (guint i = 0; i < b->removals->len; i++)
+		if (((const struct removal *)g_ptr_array_index(b->removals, i))->summary.unserviceable)
+			return false;
+	return true;
+}
+
+static JsonObject *cleanup_json(const struct ib_cleanup_summary *s)
+{
+	JsonObject *o = json_object_new();
+
+	json_object_set_int_member(o, "packages", s->packages);
+	json_object_set_int_member(o, "components", s->components);
+	json_object_set_int_member(o, "bytes", (gint64)s->bytes);
+	json_object_set_int_member(o, "kept_as_bases", s->kept);
+	json_object_set_int_member(o, "kept_bytes", (gint64)s->kept_bytes);
+	json_set_strings(o, "removed", s->lines);
+	return o;
 }
 
 static JsonArray *notes_json(const struct build *b)
@@ -179,6 +215,10 @@ char *build_json(const struct build *b, bool with_times)
 	json_object_set_string_member(o, "windows", windows);
 	json_object_set_array_member(o, "updates", updates_json(b));
 	json_object_set_array_member(o, "removals", removals_json(b));
+	json_object_set_array_member(o, "packages_removed", uninstalls_json(b));
+	if (b->cleaned.lines)
+		json_object_set_object_member(o, "cleanup", cleanup_json(&b->cleaned));
+	json_object_set_boolean_member(o, "serviceable", is_serviceable(b));
 	json_object_set_array_member(o, "not_done_offline", notes_json(b));
 	if (b->has_metadata)
 		json_object_set_object_member(o, "metadata", metadata_json(b));

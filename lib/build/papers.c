@@ -123,6 +123,22 @@ static void fill_effects(struct lists *l, GPtrArray *list, const struct ib_ini *
 		list_add(l, list, ib_ini_text(m, "component", "name"), g_strdup(effect), NULL);
 }
 
+#define CUT_EN "The component was cut out of packages that stay installed: no update can be installed into this image any more."
+#define CUT_ZH "该组件是从仍处于安装状态的程序包中切除的：此镜像无法再安装任何更新。"
+
+static void fill_uninstalls(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	for (guint i = 0; i < b->uninstalls->len; i++) {
+		const struct uninstalled *u = g_ptr_array_index(b->uninstalls, i);
+		const struct ib_removal_summary *s = &u->summary;
+		g_autofree char *reason_key = g_strconcat("reason.", u->name, NULL);
+		list_add(l, r->removed, u->name,
+			 g_strdup_printf("%u / %u / %u / %u / %u", s->packages, s->files, s->services, s->tasks,
+					 s->values + s->keys),
+			 ib_ini_text(b->p, "remove", reason_key));
+	}
+}
+
 static void fill_removals(const struct build *b, struct lists *l, struct ib_report *r)
 {
 	r->removed = list_new(l);
@@ -130,6 +146,7 @@ static void fill_removals(const struct build *b, struct lists *l, struct ib_repo
 	r->risks_zh = list_new(l);
 	r->unknown_en = list_new(l);
 	r->unknown_zh = list_new(l);
+	fill_uninstalls(b, l, r);
 	for (guint i = 0; i < b->removals->len; i++) {
 		const struct removal *rm = g_ptr_array_index(b->removals, i);
 		const struct ib_removal_summary *s = &rm->summary;
@@ -138,6 +155,10 @@ static void fill_removals(const struct build *b, struct lists *l, struct ib_repo
 			 g_strdup_printf("%u / %u / %u / %u / %u", s->packages, s->files, s->services, s->tasks,
 					 s->values + s->keys),
 			 ib_ini_text(b->p, "remove", reason_key));
+		if (s->unserviceable) {
+			list_add(l, r->risks_en, rm->removal.name, g_strdup(CUT_EN), NULL);
+			list_add(l, r->risks_zh, rm->removal.name, g_strdup(CUT_ZH), NULL);
+		}
 		fill_effects(l, r->risks_en, rm->manifest, "risk.en");
 		fill_effects(l, r->risks_zh, rm->manifest, "risk.zh-CN");
 		fill_effects(l, r->unknown_en, rm->manifest, "unknown.en");

@@ -183,7 +183,12 @@ static bool remove_one(struct service *s, const char *name, struct ib_error **er
 
 	if (!need_store(s, err) || !load_manifest(s, name, &m, err))
 		return false;
-	struct removal *r = removal_new(m);
+	enum ib_removal_technique technique;
+	if (!removal_technique(s->o->technique, &technique, err)) {
+		ib_ini_free(m);
+		return false;
+	}
+	struct removal *r = removal_new(m, technique);
 	bool ok = ib_store_traces(s->store, &r->removal, &r->traces, err) &&
 		  ib_store_remove(s->store, &r->removal, &r->summary, err) &&
 		  ib_store_residue(s->store, r->traces, r->removal.technique, &left, err);
@@ -191,10 +196,36 @@ static bool remove_one(struct service *s, const char *name, struct ib_error **er
 		ok = ib_throw(err, IB_ERR_VERIFY, "component '%s' left %u traces, the first: %s", r->removal.name, left->len,
 			      (char *)g_ptr_array_index(left, 0));
 	if (ok)
-		say(s, "removed %s: %u packages, %u components, %u files, %u services", r->removal.name, r->summary.packages,
-		    r->summary.components, r->summary.files, r->summary.services);
+		say(s, "removed %s (%s): %u packages, %u components, %u files, %u services", r->removal.name,
+		    removal_technique_word(technique), r->summary.packages, r->summary.components, r->summary.files,
+		    r->summary.services);
 	removal_free(r);
 	return ok;
+}
+
+static bool uninstall(struct service *s, const char *name, struct ib_error **err)
+{
+	struct ib_removal_summary sum = { 0 };
+
+	if (!need_store(s, err) || !ib_store_uninstall(s->store, name, &sum, err))
+		return false;
+	say(s, "uninstalled %s: %u packages, %u components, %u files", name, sum.packages, sum.components, sum.files);
+	ib_removal_summary_clear(&sum);
+	return true;
+}
+
+static bool clean_up(struct service *s, struct ib_error **err)
+{
+	struct ib_cleanup_summary sum = { 0 };
+
+	if (!s->o->cleanup && !s->o->reset_base)
+		return true;
+	if (!need_store(s, err) || !ib_store_cleanup(s->store, s->o->reset_base, &sum, err))
+		return false;
+	g_autofree char *text = cleanup_text(&sum);
+	say(s, "cleaned up: %s", text);
+	ib_cleanup_summary_clear(&sum);
+	return true;
 }
 
 static bool set_features(struct service *s, char *const *names, bool on, struct ib_error **err)
@@ -244,10 +275,14 @@ static bool service_store(struct service *s, struct ib_error **err)
 {
 	if (!add_packages(s, err))
 		return false;
+	for (char *const *name = s->o->uninstalls; name && *name; name++)
+		if (!uninstall(s, *name, err))
+			return false;
 	for (char *const *name = s->o->removals; name && *name; name++)
 		if (!remove_one(s, *name, err))
 			return ib_while(err, "removing '%s'", *name);
-	return set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) && close_store(s, err);
+	return set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
+	       clean_up(s, err) && close_store(s, err);
 }
 
 /* ---- files ---- */

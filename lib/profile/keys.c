@@ -34,12 +34,17 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "updates", "safe-os", IB_INI_PATHS, false, NULL, NULL, "Safe OS updates, by file; they go into winre.wim only" },
 	{ "updates", "require", IB_INI_LIST, false, NULL, NULL, "KB numbers that must be in the image afterwards" },
 	{ "updates", "targets", IB_INI_WORDS, false, "install, winre, boot", "install|winre|boot", "images the updates go into" },
+	{ "updates", "cleanup", IB_INI_WORD, false, "none", "none|superseded|reset-base",
+	  "what leaves the store afterwards; reset-base makes updates permanent" },
 	{ "updates", "trust", IB_INI_PATHS, false, NULL, NULL, "PEM or DER files of the roots that may sign packages" },
 
 	{ "remove", "components", IB_INI_LIST, false, NULL, NULL, "components to remove, each by its manifest" },
+	{ "remove", "technique", IB_INI_WORD, false, "uninstall", "uninstall|empty-winner|surgery",
+	  "how components are taken out; surgery makes the image unserviceable" },
+	{ "remove", "packages", IB_INI_LIST, false, NULL, NULL, "packages to uninstall, by name or id" },
 	{ "remove", "manifests", IB_INI_PATHS, false, NULL, NULL, "folders searched for removal manifests first" },
 	{ "remove", "update-server", IB_INI_URL, false, NULL, NULL, "WSUS address that stands afterwards; empty is a reported risk" },
-	{ "remove", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a component is removed; shown in the papers" },
+	{ "remove", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a component or package is removed; shown in the papers" },
 
 	{ "features", "enable", IB_INI_LIST, false, NULL, NULL, "optional features to turn on" },
 	{ "features", "disable", IB_INI_LIST, false, NULL, NULL, "optional features to turn off" },

@@ -95,7 +95,7 @@ static bool add_manifest(struct making *m, const struct ib_identity *id, const s
 		g_string_append(x, "</dependentAssembly></dependency>\r\n");
 	}
 	g_autoptr(GBytes) bytes = close_assembly(x);
-	if (!ib_manifest_parse(bytes, file, &manifest, err))
+	if (!ib_manifest_parse(bytes, NULL, file, &manifest, err))
 		return false;
 	g_ptr_array_add(m->manifests, manifest);
 	return true;

@@ -481,6 +481,12 @@ bool ib_svc_package_matches(const char *pattern, const char *package_id);
 
 /* ---- remove.c ---- */
 
+/* Ids of the folders or keys above a thing (added to ids, g_free): they may be empty when it is gone. */
+void ib_svc_ask_above(const struct ib_effect *e, GHashTable *ids);
+/* Take away folders and keys above a thing that went, as far as they are empty, nobody's, and not Windows' own. */
+bool ib_svc_climb(struct ib_store *s, const struct ib_effect *e, GHashTable *owners, struct ib_error **err)
+	IB_MUST_CHECK;
+
 /* All references of the match's packages, out of all deployments. */
 bool ib_svc_removal_drop_references(struct ib_store *s, const struct ib_removal_match *m, struct ib_error **err)
 	IB_MUST_CHECK;

@@ -254,12 +254,15 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtr
 /* What old winners had and nobody has any more, last first. */
 static bool remove_gone(struct ib_store *s, GPtrArray *gone, struct ib_install_summary *sum, struct ib_error **err)
 {
-	g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GHashTable) owners = NULL;
 	struct ib_owner_query q = { .ids = ids };
 
-	for (guint i = 0; i < gone->len; i++)
-		g_hash_table_add(ids, ((struct ib_effect *)gone->pdata[i])->id);
+	for (guint i = 0; i < gone->len; i++) {
+		const struct ib_effect *e = gone->pdata[i];
+		g_hash_table_add(ids, g_strdup(e->id));
+		ib_svc_ask_above(e, ids);
+	}
 	if (!ib_svc_owners(s, &q, &owners, err))
 		return false;
 	for (guint i = gone->len; i-- > 0;) {
@@ -267,7 +270,7 @@ static bool remove_gone(struct ib_store *s, GPtrArray *gone, struct ib_install_s
 		bool removed;
 		if (g_hash_table_contains(owners, e->id))
 			continue;
-		if (!ib_svc_effect_remove(s, e, &removed, err)) {
+		if (!ib_svc_effect_remove(s, e, &removed, err) || (removed && !ib_svc_climb(s, e, owners, err))) {
 			g_autofree char *text = ib_svc_effect_text(e);
 			return ib_while(err, "removing the %s", text);
 		}

@@ -17,6 +17,23 @@ static char *up(const char *path)
 	return slash ? g_strndup(path, (gsize)(slash - path)) : NULL;
 }
 
+void ib_svc_ask_above(const struct ib_effect *e, GHashTable *ids)
+{
+	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
+	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+
+	if (!reg && !file)
+		return;
+	if (e->kind == EFFECT_VALUE)
+		g_hash_table_add(ids, ib_svc_effect_id(EFFECT_KEY, e->hive, e->path, NULL));
+	for (char *path = up(e->path); path;) {
+		char *next = up(path);
+		g_hash_table_add(ids, ib_svc_effect_id(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, path, NULL));
+		g_free(path);
+		path = next;
+	}
+}
+
 /* Ids of a thing and of the folders or keys above it, which may be empty afterwards. */
 static void ask_for(const struct ib_effect *e, GHashTable *ids, GHashTable *folders)
 {
@@ -24,16 +41,9 @@ static void ask_for(const struct ib_effect *e, GHashTable *ids, GHashTable *fold
 	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
 
 	g_hash_table_add(ids, g_strdup(e->id));
-	if (!reg && !file)
-		return;
-	if (e->whole && e->kind != EFFECT_VALUE)
+	if (e->whole && e->kind != EFFECT_VALUE && (reg || file))
 		g_hash_table_add(folders, ib_svc_effect_id(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, e->path, NULL));
-	for (char *path = up(e->path); path;) {
-		char *next = up(path);
-		g_hash_table_add(ids, ib_svc_effect_id(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, path, NULL));
-		g_free(path);
-		path = next;
-	}
+	ib_svc_ask_above(e, ids);
 }
 
 static const char *owner_of(GHashTable *owners, const struct ib_effect *e)
@@ -115,6 +125,14 @@ static bool climb_folders(struct ib_store *s, const struct ib_effect *e, GHashTa
 	return true;
 }
 
+bool ib_svc_climb(struct ib_store *s, const struct ib_effect *e, GHashTable *owners, struct ib_error **err)
+{
+	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
+	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+
+	return (!reg || climb_keys(s, e, owners, err)) && (!file || climb_folders(s, e, owners, err));
+}
+
 static bool remove_whole_key(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
 {
 	struct ib_hive *hive;
@@ -140,7 +158,6 @@ static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTa
 			  struct ib_removal_summary *sum, struct ib_error **err)
 {
 	bool removed = false;
-	bool reg = e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
 	bool file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
 
 	struct ib_node *node = file ? ib_image_find(s->image, e->path) : NULL;
@@ -153,7 +170,7 @@ static bool remove_effect(struct ib_store *s, const struct ib_effect *e, GHashTa
 	if (!removed)
 		return true;
 	count(e, was_folder, sum);
-	return (!reg || climb_keys(s, e, owners, err)) && (!file || climb_folders(s, e, owners, err));
+	return ib_svc_climb(s, e, owners, err);
 }
 
 /* Values before keys, files before folders; what the removal names, last: it says one by one what went. */

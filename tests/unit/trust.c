@@ -778,3 +778,34 @@ Test(cms, signs_with_token)
 		.secret = tell, .user = pin, .key = "pkcs11:token=lab;object=sign;type=private" });
 	check_signing(key, "token");
 }
+
+/* ---- written catalogs ---- */
+
+Test(trust, written_catalog)
+{
+	uint8_t digests[3][IB_SHA256_SIZE], other[IB_SHA256_SIZE];
+	ib_auto_error err = NULL;
+	ib_auto_catalog c = NULL;
+	ib_auto_catalog_verdict verdict = { 0 };
+	g_autoptr(GBytes) one = NULL;
+	g_autoptr(GBytes) two = NULL;
+
+	for (uint8_t i = 0; i < 3; i++)
+		ib_digest_bytes(IB_DIGEST_SHA256, &i, 1, digests[2 - i]);
+	ib_digest_bytes(IB_DIGEST_SHA256, "x", 1, other);
+	cr_assert(ib_catalog_write(digests[0], 3, 1632700800, &one, &err));
+	cr_assert(ib_catalog_write(digests[0], 3, 1632700800, &two, &err));
+	cr_assert(g_bytes_equal(one, two));
+	cr_assert(ib_catalog_parse(g_bytes_get_data(one, NULL), g_bytes_get_size(one), "x.cat", &c, &err));
+	cr_assert_eq(ib_catalog_count(c), 3);
+	cr_assert_eq(ib_catalog_time(c), 1632700800);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(ib_catalog_has(c, IB_DIGEST_SHA256, digests[i]));
+	cr_assert_not(ib_catalog_has(c, IB_DIGEST_SHA256, other));
+	struct ib_anchors *anchors = ib_anchors_new(1632700800);
+	cr_assert_not(ib_catalog_verify(c, anchors, &verdict, &err), "a catalog without a signature is trusted");
+	cr_assert_eq(ib_error_code(err), IB_ERR_VERIFY);
+	ib_anchors_free(anchors);
+	ib_auto_error late = NULL;
+	cr_assert_not(ib_catalog_write(digests[0], 3, INT64_C(4102444800), &two, &late), "UTCTime ends in 2049");
+}

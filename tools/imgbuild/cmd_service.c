@@ -7,8 +7,12 @@ const struct option service_options[] = {
 	{ "add-package", 0, "FILE", true, "install an update (.msu, .cab); needs --trust" },
 	{ "trust", 0, "PEM", true, "root the packages' signatures must lead to" },
 	{ "remove", 0, "NAME", true, "remove a component: manifest's name or .ini file" },
+	{ "technique", 0, "WORD", false, "uninstall (default), empty-winner, surgery" },
+	{ "remove-package", 0, "NAME", true, "uninstall a package, by name or id" },
 	{ "enable-feature", 0, "NAME", true, "turn an optional feature on" },
 	{ "disable-feature", 0, "NAME", true, "turn an optional feature off" },
+	{ "cleanup", 0, NULL, false, "drop superseded components from the store" },
+	{ "reset-base", 0, NULL, false, "and what updates replaced: they are permanent" },
 	{ "put", 0, "SOURCE=PATH", true, "put a file or a folder into the image" },
 	{ "reg", 0, "FILE", true, "import a .reg file into the image's hives" },
 	{ "date", 0, "YYYY-MM-DD", false, "time of what changes; absent: the image's own" },
@@ -34,11 +38,12 @@ int cmd_service(struct context *c, struct ib_error **err)
 	g_autofree char **packages = args_values(c->args, "add-package"), **trust = args_values(c->args, "trust");
 	g_autofree char **removals = args_values(c->args, "remove"), **puts = args_values(c->args, "put");
 	g_autofree char **enable = args_values(c->args, "enable-feature"), **regs = args_values(c->args, "reg");
-	g_autofree char **disable = args_values(c->args, "disable-feature");
+	g_autofree char **disable = args_values(c->args, "disable-feature"), **off = args_values(c->args, "remove-package");
 	struct ib_service_options o = {
 		.size = sizeof o, .image = image, .index = index, .out = args_value(c->args, "output"), .data_dir = c->data_dir,
 		.packages = packages, .removals = removals, .enable = enable, .disable = disable, .puts = puts, .regs = regs,
-		.trust = trust, .now = c->now, .threads = c->threads, .progress = c->progress,
+		.technique = args_value(c->args, "technique"), .uninstalls = off, .cleanup = args_has(c->args, "cleanup"),
+		.reset_base = args_has(c->args, "reset-base"), .trust = trust, .now = c->now, .threads = c->threads, .progress = c->progress,
 	};
 
 	if (!fill(c, &o, err) || !ib_service_run(&o, &json, err))

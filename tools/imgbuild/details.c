@@ -28,7 +28,11 @@ static const struct {
 	  "imgbuild inspect out/mine/CMGE_V2020L_9B.iso:1" },
 	{ "service",
 	  "Works on any WIM; packages, removals and features need a Windows image. An ISO stands for its install.wim, and "
-	  "the output is a WIM all the same. Order: packages, removals, features, files, registry. A put file inherits its "
+	  "the output is a WIM all the same. Order: packages, packages removed, components removed, features, cleanup, "
+	  "files, registry. A component goes with its package (uninstall); or an empty version of it is installed, and the "
+	  "store keeps it for updates (empty-winner); or it is cut out of packages that stay (surgery), and the image is "
+	  "marked unserviceable. --cleanup drops what superseded updates brought; --reset-base also what installed ones "
+	  "replaced, and they cannot be uninstalled any more. A put file inherits its "
 	  "security from the folder; one that replaces another keeps that one's. Times come from --date, else from the "
 	  "image's last modification: the same input gives the same bytes. The output appears whole or not at all.",
 	  "imgbuild service install.wim:1 --put tool.exe=Windows/System32/ --reg settings.reg -o new.wim" },
