@@ -91,14 +91,14 @@ static bool install(struct ib_store *s, struct ib_package *p, const struct ib_pl
 	if (!ib_svc_plan_count(s, plan->winners, sum, err))
 		return false;
 	sum->files_removed = sum->values_removed = 0; /* counted as they go: another winner may keep them */
-	return ib_svc_stage(s, p, plan, &sum->payload_bytes, progress, err) && record_components(s, plan, err) &&
+	return ib_svc_stage(s, p, plan, sum, progress, err) && record_components(s, plan, err) &&
 	       ib_svc_project(s, plan->winners, sum, err) && record_packages(s, plan, err) && ib_svc_refresh(s, err);
 }
 
 bool ib_svc_install_plan(struct ib_store *s, const struct ib_plan_install *plan, struct ib_install_summary *sum,
 			 struct ib_error **err)
 {
-	return ib_svc_stage_metadata(s, plan, err) && record_components(s, plan, err) &&
+	return ib_svc_stage_metadata(s, plan, NULL, err) && record_components(s, plan, err) &&
 	       ib_svc_project(s, plan->winners, sum, err) && record_packages(s, plan, err) && ib_svc_refresh(s, err);
 }
 

@@ -22,6 +22,8 @@
 #define CF_MANIFESTS_PRESENT 0x4u
 #define CF_FILES_PRESENT 0x8u
 #define FILE_STAGE_MARK 0x1u
+#define FILE_PSFX_DELTAS 0x40u /* forward and reverse differential */
+#define FILE_PSFX_NULL 0x80u   /* made from nothing */
 
 /* Limits. A real manifest has at most 3 MB, a catalog 10 MB, a SOFTWARE hive 150 MB. */
 #define METADATA_LIMIT (64u << 20)
@@ -60,6 +62,7 @@ struct ib_store {
 	GHashTable *descriptors;        /* SDDL text -> GBytes */
 	GBytes *dictionary;             /* of the manifests; NULL: none, or not looked for yet */
 	bool dictionary_known;
+	struct ib_stock *stock;         /* borrowed; NULL: none */
 	GHashTable *siblings;           /* folded folder -> GBytes: descriptor of what lies in it */
 };
 
@@ -306,8 +309,9 @@ void ib_svc_ref_drop(struct ib_hive *components, struct ib_key *deployment, cons
 /* Create or complete the keys of a deployment, a component, a catalog. */
 bool ib_svc_deployment_make(struct ib_hive *components, const struct ib_manifest *m, const char *thumbprint,
 			    struct ib_key **ret, struct ib_error **err) IB_MUST_CHECK;
-bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest *m, bool payload, struct ib_error **err)
-	IB_MUST_CHECK;
+/* bits: struct ib_file * -> more bits of its f! value; may be NULL. */
+bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest *m, bool payload, GHashTable *bits,
+			   struct ib_error **err) IB_MUST_CHECK;
 bool ib_svc_component_link(struct ib_hive *components, const char *keyform, const char *deployment,
 			   struct ib_error **err) IB_MUST_CHECK;
 bool ib_svc_catalog_link(struct ib_hive *components, const char *thumbprint, const char *deployment,
@@ -427,11 +431,45 @@ bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct
 bool ib_svc_remove_path(struct ib_store *s, const char *path, bool *ret_removed, struct ib_error **err) IB_MUST_CHECK;
 /* Remove a folder, and its parents up to `stop`, as long as they are empty. */
 bool ib_svc_remove_empty(struct ib_store *s, const char *folder, const char *stop, struct ib_error **err) IB_MUST_CHECK;
-/* Manifests, catalogs, COMPONENTS keys of the plan: all but payload. */
-bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err) IB_MUST_CHECK;
+/* Manifests, catalogs, COMPONENTS keys of the plan: all but payload. bits: as for ib_svc_component_make(). */
+bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, GHashTable *bits,
+			   struct ib_error **err) IB_MUST_CHECK;
 /* Components of the plan into WinSxS: payload (streamed from p), manifests, catalogs, COMPONENTS keys. */
-bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan, uint64_t *ret_bytes,
-		  struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan,
+		  struct ib_install_summary *sum, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- kept.c: differentials that stay ---- */
+
+/* Where one lies; kind: FORWARD or REVERSE. Owned by the caller (g_free). */
+char *ib_svc_kept_path(const struct ib_store *s, const char *package_id, const char *keyform, enum ib_payload_kind kind,
+		       const char *file);
+/* Folders of updates that keep some, the newest first: char *. g_ptr_array_unref. */
+GPtrArray *ib_svc_kept_folders(struct ib_store *s);
+/* What older updates keep for components that the package brings too, and the store has: kept by this one as well. */
+bool ib_svc_kept_carry(struct ib_store *s, const struct ib_package *p, const struct ib_plan_install *plan,
+		       struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- bases.c ---- */
+
+struct ib_bases;
+/* Look up all that the package's payload may need; reads the store's manifests when anything is not complete. */
+bool ib_svc_bases_new(struct ib_store *s, const struct ib_package *p, const struct ib_plan_install *plan,
+		      struct ib_bases **ret, struct ib_error **err) IB_MUST_CHECK;
+void ib_svc_bases_free(struct ib_bases *b);
+/* For ib_package_each_payload(); borrows b. */
+struct ib_payload_source ib_svc_bases_source(struct ib_bases *b);
+/* Where complete files came from. */
+void ib_svc_bases_count(const struct ib_bases *b, struct ib_install_summary *ret);
+/* Whether these bytes are the file, by its manifest's hash. */
+bool ib_svc_is_content(const struct ib_file *f, GBytes *bytes);
+
+/* ---- stock.c ---- */
+
+/* A file with this hash may be asked for; to be said before. */
+void ib_svc_stock_want(struct ib_stock *s, const uint8_t *sha256);
+/* *ret NULL: nobody has it. Any thread. */
+bool ib_svc_stock_find(struct ib_stock *s, const struct ib_manifest *m, const struct ib_file *f, GBytes **ret,
+		       struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- project.c ---- */
 

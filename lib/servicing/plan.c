@@ -390,30 +390,32 @@ bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_inst
 	return true;
 }
 
-/* Bytes of payload members below the folders of components the store does not have. */
-static uint64_t payload_bytes(const struct ib_package *p, const struct ib_plan_install *plan)
+/* Payload of components the store does not have: in which form it comes, and its bytes as the package has them. */
+static void count_payload(const struct ib_package *p, const struct ib_plan_install *plan, struct ib_install_summary *ret)
 {
-	const GPtrArray *members = ib_package_members(p);
-	uint64_t sum = 0;
+	const GPtrArray *entries = ib_package_payloads(p);
 
-	for (guint i = 0; i < members->len; i++) {
-		const struct ib_package_member *m = members->pdata[i];
-		g_auto(GStrv) parts = g_strsplit_set(m->name, "\\/", -1);
-		bool found = false;
-		for (char **d = parts; !found && *d && d[1]; d++) {
-			g_autofree char *folded = ib_name_fold(*d);
-			const struct ib_plan_component *c = g_hash_table_lookup(plan->by_keyform, folded);
-			found = c && !c->stored;
-		}
-		sum += found ? m->size : 0;
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ib_payload_entry *e = entries->pdata[i];
+		g_autofree char *folded = ib_name_fold(e->manifest->keyform);
+		const struct ib_plan_component *c = g_hash_table_lookup(plan->by_keyform, folded);
+		if (!c || c->stored)
+			continue;
+		bool complete = e->kinds & IB_PAYLOAD_BIT(IB_PAYLOAD_FILE);
+		bool delta = e->kinds & (IB_PAYLOAD_BIT(IB_PAYLOAD_FORWARD) | IB_PAYLOAD_BIT(IB_PAYLOAD_NULL));
+		ret->payload_complete += complete;
+		ret->payload_deltas += !complete && delta;
+		ret->payload_elsewhere += !complete && !delta;
+		for (unsigned k = 0; k < IB_PAYLOAD_KINDS; k++)
+			ret->payload_bytes += e->size[k] == UINT64_MAX ? 0 : e->size[k];
 	}
-	return sum;
 }
 
 static bool plan_summary(struct ib_store *s, const struct ib_package *p, const struct ib_plan_install *plan,
 			 struct ib_install_summary *ret, struct ib_error **err)
 {
-	*ret = (struct ib_install_summary){ .packages = plan->packages->len, .payload_bytes = payload_bytes(p, plan) };
+	*ret = (struct ib_install_summary){ .packages = plan->packages->len };
+	count_payload(p, plan, ret);
 	for (guint i = 0; i < plan->components->len; i++) {
 		const struct ib_plan_component *c = plan->components->pdata[i];
 		if (c->stored)

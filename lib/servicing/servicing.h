@@ -96,6 +96,25 @@ struct ib_feature_state {
 /** Packages by id: const struct ib_installed *; borrowed until the store changes. */
 bool ib_store_packages(struct ib_store *s, const GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
 
+/* ---- where else complete files come from ---- */
+
+/**
+ * Images and packages that may have files which a package's differentials do not lead to and the image lacks. One
+ * stock serves several stores, one after the other.
+ */
+struct ib_stock;
+
+/** An empty stock. @param spool_dir  folder for unlinked temporary files, NULL: memory; copied. Result: ib_stock_free. */
+struct ib_stock *ib_stock_new(const char *spool_dir);
+/** Free it with all it holds; NULL is fine. */
+void ib_stock_free(struct ib_stock *s);
+/** Add an image of a WIM, 0: all. Looked for by key form and name, then, in a Windows image, by hash. wim: taken */
+void ib_stock_add_wim(struct ib_stock *s, struct ib_wim *wim, unsigned index);
+/** Add a package; only what it brings complete, or can make from nothing, counts. package: taken */
+void ib_stock_add_package(struct ib_stock *s, struct ib_package *package);
+/** Let a store look into a stock when it installs. stock: borrowed, must outlive the store; NULL: none */
+void ib_store_set_stock(struct ib_store *s, struct ib_stock *stock);
+
 /* ---- installing ---- */
 
 enum ib_applicability { IB_APPLIES, IB_ALREADY_INSTALLED, IB_DOES_NOT_APPLY };
@@ -118,6 +137,10 @@ struct ib_install_summary {
 	unsigned packages, deployments, components, winners_changed;
 	unsigned files_new, files_changed, files_removed, values_set, values_removed, services;
 	uint64_t payload_bytes; /**< of files the store does not have */
+	unsigned payload_complete;  /**< files that come complete */
+	unsigned payload_deltas;    /**< files made from differentials */
+	unsigned payload_elsewhere; /**< files from the image itself or the stock; planned: those the package lacks */
+	unsigned payload_sources;   /**< of them, from the stock; only known after installing */
 };
 
 /**
@@ -129,6 +152,10 @@ bool ib_store_plan(struct ib_store *s, const struct ib_package *p, struct ib_ins
 
 /**
  * Install a verified package (ib_package_verify was called): store, projection, registry, services, CBS state.
+ * Differentials are applied to what the store has: a file named by its hash; the same file of another version of the
+ * component, as released first; a current file led back by the reverse differential an earlier update left. What does
+ * not come out with the hash of its manifest is looked for in the image and the stock, or refused.
+ * The package's own differentials are kept in the image for the next update (servicing\LCU since 17763).
  * On failure the image may be half changed: throw it away.
  * Throws IB_ERR_NOT_APPLICABLE, IB_ERR_UP_TO_DATE (this or a newer version is installed), IB_ERR_VERIFY,
  * IB_ERR_INPUT (unknown macro, missing payload …).

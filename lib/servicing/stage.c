@@ -127,32 +127,95 @@ bool ib_svc_remove_empty(struct ib_store *s, const char *folder, const char *sto
 struct staging {
 	struct ib_store *s;
 	const struct ib_plan_install *plan;
+	const char *package_id;
+	GHashTable *bits;  /* struct ib_file * -> bits of its f! value */
+	unsigned files;
 	uint64_t bytes;
 };
 
-static bool stage_file(const struct ib_payload *payload, void *data, struct ib_error **err)
+/* A file into WinSxS. */
+static bool stage_file(struct staging *st, const struct ib_payload *p, struct ib_error **err)
 {
-	struct staging *st = data;
-	const struct ib_manifest *manifest = payload->manifest;
-	const struct ib_file *file = payload->file;
-	g_autofree char *folded = ib_name_fold(manifest->keyform);
-	const struct ib_plan_component *c = g_hash_table_lookup(st->plan->by_keyform, folded);
-	g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", manifest->keyform, file->name);
+	g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", p->manifest->keyform, p->file->name);
 	uint8_t hash[IB_WIM_HASH_SIZE];
 	uint64_t size;
 	GBytes *security;
 
+	if (!p->stream) {
+		ib_throw(err, IB_ERR_INPUT, "the package lacks the file '%s' of '%s'%s%s", p->file->name, p->manifest->keyform,
+			 p->reason ? ": " : "", p->reason ? p->reason : "");
+		return ib_hint(err, "the package is incomplete (DISM calls this 0x800f081f); complete files may come from "
+				    "[updates] payload-sources");
+	}
+	if (!ib_svc_descriptor(st->s, p->file->sddl, &security, err) ||
+	    !ib_wim_add_blob(st->s->wim, p->stream, hash, &size, err))
+		return false;
+	st->files++;
+	st->bytes += size;
+	return put_blob(st->s, path, hash, p->file->attributes, security, err);
+}
+
+/* A differential to where the next update looks for it. */
+static bool keep_delta(struct staging *st, const struct ib_payload *p, struct ib_error **err)
+{
+	g_autofree char *path = ib_svc_kept_path(st->s, st->package_id, p->manifest->keyform, p->kind, p->file->name);
+	uint8_t hash[IB_WIM_HASH_SIZE];
+
+	return ib_wim_add_blob(st->s->wim, p->stream, hash, NULL, err) && put_blob(st->s, path, hash, 0, NULL, err);
+}
+
+static bool stage_payload(const struct ib_payload *p, void *data, struct ib_error **err)
+{
+	struct staging *st = data;
+	g_autofree char *folded = ib_name_fold(p->manifest->keyform);
+	const struct ib_plan_component *c = g_hash_table_lookup(st->plan->by_keyform, folded);
+
 	if (!c || c->stored)
 		return true; /* of a part that does not apply, or there already */
-	if (!payload->stream) {
-		ib_throw(err, IB_ERR_INPUT, "the package lacks the file '%s' of '%s'", file->name, manifest->keyform);
-		return ib_hint(err, "the package is incomplete (DISM calls this 0x800f081f)");
+	return p->kind == IB_PAYLOAD_FILE ? stage_file(st, p, err) : keep_delta(st, p, err);
+}
+
+/* Which differentials each file has, and how many files come in which form. */
+static void note_kinds(struct staging *st, const struct ib_package *p, struct ib_install_summary *sum)
+{
+	const unsigned both = IB_PAYLOAD_BIT(IB_PAYLOAD_FORWARD) | IB_PAYLOAD_BIT(IB_PAYLOAD_REVERSE);
+	const GPtrArray *entries = ib_package_payloads(p);
+
+	for (guint i = 0; i < entries->len; i++) {
+		const struct ib_payload_entry *e = entries->pdata[i];
+		g_autofree char *folded = ib_name_fold(e->manifest->keyform);
+		const struct ib_plan_component *c = g_hash_table_lookup(st->plan->by_keyform, folded);
+		unsigned bits = (e->kinds & both) == both ? FILE_PSFX_DELTAS :
+				e->kinds & IB_PAYLOAD_BIT(IB_PAYLOAD_NULL) ? FILE_PSFX_NULL : 0;
+		if (!c || c->stored)
+			continue;
+		if (bits)
+			g_hash_table_insert(st->bits, (gpointer)e->file, GUINT_TO_POINTER(bits));
+		sum->payload_complete += (e->kinds & IB_PAYLOAD_BIT(IB_PAYLOAD_FILE)) != 0;
 	}
-	if (!ib_svc_descriptor(st->s, file->sddl, &security, err) ||
-	    !ib_wim_add_blob(st->s->wim, payload->stream, hash, &size, err))
+}
+
+static bool stage_payloads(struct staging *st, struct ib_package *p, struct ib_install_summary *sum,
+			   struct ib_progress *progress, struct ib_error **err)
+{
+	struct ib_bases *bases;
+
+	note_kinds(st, p, sum);
+	if (!ib_svc_bases_new(st->s, p, st->plan, &bases, err))
 		return false;
-	st->bytes += size;
-	return put_blob(st->s, path, hash, file->attributes, security, err);
+	struct ib_payload_source source = ib_svc_bases_source(bases);
+	struct ib_payload_options o = {
+		.size = sizeof(o),
+		.source = &source,
+		.kinds = IB_PAYLOAD_BIT(IB_PAYLOAD_FILE) | IB_PAYLOAD_BIT(IB_PAYLOAD_FORWARD) |
+			 IB_PAYLOAD_BIT(IB_PAYLOAD_REVERSE),
+	};
+	bool ok = ib_package_each_payload(p, &o, stage_payload, st, progress, err);
+	ib_svc_bases_count(bases, sum);
+	ib_svc_bases_free(bases);
+	sum->payload_deltas = st->files - MIN(st->files, sum->payload_complete + sum->payload_elsewhere);
+	sum->payload_bytes = st->bytes;
+	return ok && ib_svc_kept_carry(st->s, p, st->plan, err);
 }
 
 /* Folders first, so that they carry the descriptor of their siblings and not of a file. */
@@ -171,13 +234,13 @@ static bool stage_folders(struct ib_store *s, const struct ib_plan_install *plan
 
 /* ---- manifests, keys, catalogs ---- */
 
-static bool stage_component(struct ib_store *s, struct ib_hive *h, const struct ib_plan_component *c,
+static bool stage_component(struct ib_store *s, struct ib_hive *h, const struct ib_plan_component *c, GHashTable *bits,
 			    struct ib_error **err)
 {
 	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", c->manifest->keyform);
 
 	if (!c->stored && (!ib_svc_put_bytes(s, path, c->manifest->stored, err) ||
-			   !ib_svc_component_make(h, c->manifest, c->manifest->files->len > 0, err)))
+			   !ib_svc_component_make(h, c->manifest, c->manifest->files->len > 0, bits, err)))
 		return false;
 	for (guint i = 0; i < c->deployments->len; i++)
 		if (!ib_svc_component_link(h, c->manifest->keyform, c->deployments->pdata[i], err))
@@ -233,7 +296,8 @@ static bool stage_catalog(struct ib_store *s, const struct ib_mum *mum, struct i
 				 ib_svc_put_bytes(s, root, mum->catalog, err));
 }
 
-bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, struct ib_error **err)
+bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *plan, GHashTable *bits,
+			   struct ib_error **err)
 {
 	struct ib_hive *h;
 
@@ -246,19 +310,17 @@ bool ib_svc_stage_metadata(struct ib_store *s, const struct ib_plan_install *pla
 		if (!stage_deployment(s, h, plan->deployments->pdata[i], err))
 			return false;
 	for (guint i = 0; i < plan->components->len; i++)
-		if (!stage_component(s, h, plan->components->pdata[i], err))
+		if (!stage_component(s, h, plan->components->pdata[i], bits, err))
 			return false;
 	return true;
 }
 
-bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan, uint64_t *ret_bytes,
-		  struct ib_progress *progress, struct ib_error **err)
+bool ib_svc_stage(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan,
+		  struct ib_install_summary *sum, struct ib_progress *progress, struct ib_error **err)
 {
-	struct staging st = { .s = s, .plan = plan };
+	g_autoptr(GHashTable) bits = g_hash_table_new(NULL, NULL);
+	struct staging st = { .s = s, .plan = plan, .package_id = ib_package_root(p)->package_id, .bits = bits };
 
-	if (!stage_folders(s, plan, err) || !ib_package_each_payload(p, NULL, stage_file, &st, progress, err) ||
-	    !ib_svc_stage_metadata(s, plan, err))
-		return false;
-	*ret_bytes = st.bytes;
-	return true;
+	return stage_folders(s, plan, err) && stage_payloads(&st, p, sum, progress, err) &&
+	       ib_svc_stage_metadata(s, plan, bits, err);
 }

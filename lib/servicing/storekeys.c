@@ -122,7 +122,8 @@ bool ib_svc_deployment_make(struct ib_hive *components, const struct ib_manifest
 		ib_key_set_text(components, *ret, "CatalogThumbprint", IB_REG_SZ, thumbprint, err));
 }
 
-bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest *m, bool payload, struct ib_error **err)
+bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest *m, bool payload, GHashTable *bits,
+			   struct ib_error **err)
 {
 	g_autofree char *path = g_strconcat(PATH_COMPONENTS "\\", m->keyform, NULL);
 	g_autofree char *identity = ib_identity_text(&m->id);
@@ -138,7 +139,8 @@ bool ib_svc_component_make(struct ib_hive *components, const struct ib_manifest 
 		const struct ib_file *f = m->files->pdata[i];
 		g_autofree char *base = ib_file_value_name(f->name);
 		g_autofree char *name = g_str_has_prefix(base, "f!") ? g_strdup(base) : g_strconcat("f!", base, NULL);
-		if (!ib_key_set_dword(components, key, name, FILE_STAGE_MARK, err))
+		uint32_t more = bits ? GPOINTER_TO_UINT(g_hash_table_lookup(bits, f)) : 0;
+		if (!ib_key_set_dword(components, key, name, FILE_STAGE_MARK | more, err))
 			return false;
 	}
 	return true;
