@@ -214,6 +214,7 @@ bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error *
 		struct target *t = g_ptr_array_index(b->targets, i);
 		if (!ib_store_open(t->file->wim, current_index(b, t), b->filetime, &t->store, err))
 			return ib_while(err, "opening the component store of '%s'", t->name);
+		ib_store_set_stock(t->store, b->stock);
 	}
 	return ib_progress_add(progress, 0, err);
 }

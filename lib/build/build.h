@@ -152,6 +152,7 @@ struct ib_service_options {
 	const char *out;        /**< the WIM to make */
 	const char *data_dir;   /**< holds manifests/ */
 	char *const *packages;  /**< package files, installed in the order of servicing */
+	char *const *payload_sources; /**< images ("FILE:INDEX") and packages with complete files */
 	char *const *removals;  /**< names of removal manifests, or paths of .ini files */
 	const char *technique;  /**< of removals: "uninstall", "empty-winner" or "surgery"; NULL: uninstall */
 	char *const *uninstalls;/**< packages to uninstall, by name or id */

@@ -85,6 +85,7 @@ struct build {
 
 	struct ib_anchors *anchors;
 	GPtrArray *updates;    /**< struct update * */
+	struct ib_stock *stock; /**< [updates] payload-sources, or NULL */
 	GPtrArray *removals;   /**< struct removal * */
 	GPtrArray *uninstalls; /**< struct uninstalled * */
 	struct ib_cleanup_summary cleaned;
@@ -152,10 +153,25 @@ bool recovery_changed(const struct build *b);
 bool updates_plan(struct build *b, struct ib_error **err);
 bool updates_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 void build_update_free(struct update *u);
-/** Open a package, verify it up to anchors, append it (struct update *). */
-bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchors, struct ib_error **err);
+/** How to open packages. */
+struct update_options {
+	struct ib_anchors *anchors;
+	GBytes *dictionary;    /**< of compressed manifests, or NULL */
+	const char *spool_dir; /**< or NULL */
+	unsigned threads;
+};
+/** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
+ *  (struct update *). */
+bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
+/** "; 3 files come complete, 1,204 by differential …", empty when all come complete; owned by the caller (g_free). */
+char *payload_words(const struct ib_install_summary *sum);
 /** The order of installation. */
 void updates_sort(GPtrArray *updates);
+
+/* sources.c */
+/** Open images and packages that complete files may come from; *ret NULL when there are none. */
+bool sources_open(char *const *files, GBytes *dictionary, const char *spool_dir, struct ib_stock **ret,
+		  struct ib_error **err);
 
 /* changes.c: removals, features, values */
 bool remove_plan(struct build *b, struct ib_error **err);

@@ -212,6 +212,7 @@ static void build_free(struct build *b)
 	json_object_unref(b->verify);
 	ib_media_free(b->media);
 	ib_input_unref(b->base);
+	ib_stock_free(b->stock);
 	ib_anchors_free(b->anchors);
 	ib_metadata_result_clear(&b->metadata);
 	ib_ini_free(b->p);

@@ -31,6 +31,7 @@ struct service {
 	struct ib_image *image;
 	struct ib_store *store;
 	struct ib_anchors *anchors;
+	struct ib_stock *stock;
 	unsigned index;
 	uint64_t time;         /* FILETIME of all that changes */
 	GPtrArray *changes;    /* char *: one line each, for result and GUID */
@@ -135,9 +136,10 @@ static bool install_all(struct service *s, GPtrArray *updates, struct ib_error *
 		struct ib_install_summary sum;
 		if (!ib_store_install(s->store, u->package, &sum, s->o->progress, err))
 			return ib_while(err, "installing '%s'", ib_package_path(u->package));
-		say(s, "installed %s: %u components, %u files new, %u changed, %u removed",
+		g_autofree char *payload = payload_words(&sum);
+		say(s, "installed %s: %u components, %u files new, %u changed, %u removed%s",
 		    ib_package_root(u->package)->package_id, sum.components, sum.files_new, sum.files_changed,
-		    sum.files_removed);
+		    sum.files_removed, payload);
 	}
 	return true;
 }
@@ -153,9 +155,15 @@ static bool add_packages(struct service *s, struct ib_error **err)
 		return ib_hint(err, "--trust FILE names the root that signed the package's catalog");
 	}
 	g_autoptr(GPtrArray) updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
-	bool ok = need_store(s, err) && check_anchors(s->o->trust, s->o->now, &s->anchors, err);
+	struct update_options o = { .threads = s->o->threads };
+	bool ok = need_store(s, err) && check_anchors(s->o->trust, s->o->now, &s->anchors, err) &&
+		  ib_store_dictionary(s->store, &o.dictionary, err) &&
+		  sources_open(s->o->payload_sources, o.dictionary, NULL, &s->stock, err);
+	o.anchors = s->anchors;
+	if (ok)
+		ib_store_set_stock(s->store, s->stock);
 	for (; ok && *files; files++)
-		ok = update_open(updates, *files, s->anchors, err);
+		ok = updates_open(updates, *files, &o, err);
 	if (!ok)
 		return false;
 	updates_sort(updates);
@@ -663,6 +671,7 @@ bool ib_service_run(const struct ib_service_options *options, char **ret_json, s
 	else
 		ib_while(err, "servicing '%s'", options->image);
 	ib_store_free(s.store);
+	ib_stock_free(s.stock);
 	ib_anchors_free(s.anchors);
 	ib_wim_free(s.wim);
 	ib_input_unref(s.in);

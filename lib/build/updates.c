@@ -88,28 +88,48 @@ static bool open_anchors(struct build *b, struct ib_error **err)
 	return true;
 }
 
-bool update_open(GPtrArray *updates, const char *path, struct ib_anchors *anchors, struct ib_error **err)
+/* package: taken */
+static bool add_update(GPtrArray *updates, struct ib_package *package, struct ib_anchors *anchors, struct ib_error **err)
 {
 	struct update *u = g_new0(struct update, 1);
+	const struct ib_mum *root = ib_package_root(package);
 
+	u->package = package;
 	g_ptr_array_add(updates, u);
-	if (!ib_package_open(path, NULL, &u->package, err) || !ib_package_verify(u->package, anchors, &u->trust, err))
-		return ib_while(err, "adding package '%s'", path);
-	const struct ib_mum *root = ib_package_root(u->package);
-	u->rank = (int)rank_of(u->package);
+	u->rank = (int)rank_of(package);
 	u->kb = root->identifier && *root->identifier ? root->identifier : root->id.name;
-	return true;
+	return ib_package_verify(package, anchors, &u->trust, err);
+}
+
+bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err)
+{
+	struct ib_package_options options = { .size = sizeof options, .dictionary = o->dictionary, .spool_dir = o->spool_dir,
+					      .threads = o->threads };
+	g_autoptr(GPtrArray) all = NULL;
+	bool ok = ib_package_open_all(path, &options, &all, err);
+
+	while (ok && all->len)
+		ok = add_update(updates, g_ptr_array_steal_index(all, 0), o->anchors, err);
+	return ok || ib_while(err, "adding package '%s'", path);
 }
 
 /* rank: RANKS when the package says itself what it is */
 static bool add_package(struct build *b, const char *path, bool named, enum rank rank, struct ib_error **err)
 {
-	if (!update_open(b->updates, path, b->anchors, err))
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	struct ib_store *scratch;
+	guint first = b->updates->len;
+
+	/* The manifests of a package are compressed with the dictionary of the systems it is for. */
+	if (!base_scratch(b, &scratch, err) || !ib_store_dictionary(scratch, &o.dictionary, err) ||
+	    !updates_open(b->updates, path, &o, err))
 		return false;
-	struct update *u = g_ptr_array_index(b->updates, b->updates->len - 1);
-	u->named = named;
-	if (rank != RANKS)
-		u->rank = (int)rank;
+	for (guint i = first; i < b->updates->len; i++) {
+		struct update *u = g_ptr_array_index(b->updates, i);
+		u->named = named;
+		if (rank != RANKS)
+			u->rank = (int)rank;
+	}
 	return true;
 }
 
@@ -238,6 +258,18 @@ static bool goes_into(const struct target *t, const struct update *u)
 	return ranks[u->rank].into[t->role];
 }
 
+char *payload_words(const struct ib_install_summary *sum)
+{
+	GString *s = g_string_new(NULL);
+
+	if (sum->payload_deltas || sum->payload_elsewhere)
+		g_string_append_printf(s, "; %u files come complete, %u by differential", sum->payload_complete,
+				       sum->payload_deltas);
+	if (sum->payload_elsewhere)
+		g_string_append_printf(s, ", %u from the image or from payload-sources", sum->payload_elsewhere);
+	return g_string_free(s, FALSE);
+}
+
 /* The image whose refusal counts: the one a package is made for. */
 static bool is_home(const struct target *t, const struct update *u)
 {
@@ -264,12 +296,13 @@ static bool choose(struct build *b, struct target *t, struct ib_store *scratch, 
 	if (!(needed ? ib_store_install(scratch, u->package, &sum, NULL, err)
 		     : ib_store_plan(scratch, u->package, &sum, err)))
 		return false;
+	g_autofree char *payload = payload_words(&sum);
 	g_ptr_array_add(t->updates, u);
 	b->payload_bytes += sum.payload_bytes;
 	plan_add(b, "updates", ib_package_payload_bytes(u->package),
-		 "install %s (%s, %s) into '%s'%s%s: %u components, %u files new, %u changed, %u removed", u->kb,
+		 "install %s (%s, %s) into '%s'%s%s: %u components, %u files new, %u changed, %u removed%s", u->kb,
 		 ranks[u->rank].word, ib_package_root(u->package)->package_id, t->name, again ? " again: " : "",
-		 again ? again : "", sum.components, sum.files_new, sum.files_changed, sum.files_removed);
+		 again ? again : "", sum.components, sum.files_new, sum.files_changed, sum.files_removed, payload);
 	return true;
 }
 
@@ -312,7 +345,11 @@ static bool choose_for_target(struct build *b, struct target *t, struct ib_error
 		return base_scratch(b, &scratch, err) && choose_all(b, t, scratch, err);
 	if (!base_open_wim(b, t->file, NULL, &wim, err))
 		return false;
-	bool ok = ib_store_open(wim, t->source_index, b->filetime, &scratch, err) && choose_all(b, t, scratch, err);
+	bool ok = ib_store_open(wim, t->source_index, b->filetime, &scratch, err);
+	if (ok) {
+		ib_store_set_stock(scratch, b->stock);
+		ok = choose_all(b, t, scratch, err);
+	}
 	ib_store_free(scratch);
 	ib_wim_free(wim);
 	return ok;
@@ -375,9 +412,29 @@ static void plan_skipped(struct build *b)
 	}
 }
 
+/* [updates] payload-sources, for all stores of this run. */
+static bool open_stock(struct build *b, struct ib_error **err)
+{
+	char *const *files = ib_ini_list(b->p, "updates", "payload-sources");
+	struct ib_store *scratch;
+	GBytes *dictionary;
+
+	if (!*files || !b->updates->len)
+		return true;
+	if (!base_scratch(b, &scratch, err) || !ib_store_dictionary(scratch, &dictionary, err) ||
+	    !sources_open(files, dictionary, NULL, &b->stock, err))
+		return false;
+	ib_store_set_stock(scratch, b->stock);
+	for (; *files; files++) {
+		g_autofree char *name = g_path_get_basename(*files);
+		plan_add(b, "updates", 0, "complete files may come from '%s'", name);
+	}
+	return true;
+}
+
 bool updates_plan(struct build *b, struct ib_error **err)
 {
-	if (!open_anchors(b, err) || !check_safe_os(b, err) || !find_packages(b, err))
+	if (!open_anchors(b, err) || !check_safe_os(b, err) || !find_packages(b, err) || !open_stock(b, err))
 		return false;
 	updates_sort(b->updates);
 	for (guint i = 0; b->updates->len && i < b->targets->len; i++) {

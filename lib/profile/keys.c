@@ -32,6 +32,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "updates", "cumulative", IB_INI_PATHS, false, NULL, NULL, "cumulative updates, by file" },
 	{ "updates", "on-demand", IB_INI_PATHS, false, NULL, NULL, "features on demand, by file" },
 	{ "updates", "safe-os", IB_INI_PATHS, false, NULL, NULL, "Safe OS updates, by file; they go into winre.wim only" },
+	{ "updates", "payload-sources", IB_INI_PATHS, false, NULL, NULL, "images (FILE, FILE:INDEX), packages: where complete files may be" },
 	{ "updates", "require", IB_INI_LIST, false, NULL, NULL, "KB numbers that must be in the image afterwards" },
 	{ "updates", "targets", IB_INI_WORDS, false, "install, winre, boot", "install|winre|boot", "images the updates go into" },
 	{ "updates", "cleanup", IB_INI_WORD, false, "none", "none|superseded|reset-base",

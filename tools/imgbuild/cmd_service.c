@@ -5,6 +5,7 @@
 const struct option service_options[] = {
 	{ "output", 'o', "FILE", false, "the WIM to make; never the input" },
 	{ "add-package", 0, "FILE", true, "install an update (.msu, .cab); needs --trust" },
+	{ "payload-source", 0, "FILE", true, "image or package with complete files" },
 	{ "trust", 0, "PEM", true, "root the packages' signatures must lead to" },
 	{ "remove", 0, "NAME", true, "remove a component: manifest's name or .ini file" },
 	{ "technique", 0, "WORD", false, "uninstall (default), empty-winner, surgery" },
@@ -39,11 +40,13 @@ int cmd_service(struct context *c, struct ib_error **err)
 	g_autofree char **removals = args_values(c->args, "remove"), **puts = args_values(c->args, "put");
 	g_autofree char **enable = args_values(c->args, "enable-feature"), **regs = args_values(c->args, "reg");
 	g_autofree char **disable = args_values(c->args, "disable-feature"), **off = args_values(c->args, "remove-package");
+	g_autofree char **sources = args_values(c->args, "payload-source");
 	struct ib_service_options o = {
 		.size = sizeof o, .image = image, .index = index, .out = args_value(c->args, "output"), .data_dir = c->data_dir,
-		.packages = packages, .removals = removals, .enable = enable, .disable = disable, .puts = puts, .regs = regs,
-		.technique = args_value(c->args, "technique"), .uninstalls = off, .cleanup = args_has(c->args, "cleanup"),
-		.reset_base = args_has(c->args, "reset-base"), .trust = trust, .now = c->now, .threads = c->threads, .progress = c->progress,
+		.packages = packages, .payload_sources = sources, .removals = removals, .enable = enable, .disable = disable,
+		.puts = puts, .regs = regs, .technique = args_value(c->args, "technique"), .uninstalls = off,
+		.cleanup = args_has(c->args, "cleanup"), .reset_base = args_has(c->args, "reset-base"), .trust = trust,
+		.now = c->now, .threads = c->threads, .progress = c->progress,
 	};
 
 	if (!fill(c, &o, err) || !ib_service_run(&o, &json, err))
