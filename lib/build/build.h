@@ -137,12 +137,37 @@ bool ib_build_verify(const char *path, const struct ib_check_options *options, s
 /**
  * Say what a file holds, as one JSON document (docs/json.md): an ISO, a WIM (index: one image of it, 0 all),
  * a package, a .mum or .manifest, a catalog or a hive; told apart by content.
+ * @param base           "IMAGE" or "IMAGE:INDEX": whose dictionary compressed manifests are read with; or NULL
  * @param anchors_files  roots to judge a package's or catalog's signature by; NULL: not judged, and the document says so
  * @param ret_json       owned by the caller (g_free)
  * Throws IB_ERR_INPUT when it is none of these; IB_ERR_VERIFY when a package does not verify.
  */
-bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, int64_t now, char **ret_json,
-		struct ib_error **err) IB_MUST_CHECK;
+bool ib_inspect(const char *path, unsigned index, const char *base, char *const *anchors_files, int64_t now,
+		char **ret_json, struct ib_error **err) IB_MUST_CHECK;
+
+/** What to say about packages, or to take out of them. Lists are NULL-ended; strings are borrowed for the call. */
+struct ib_payload_request {
+	size_t size;         /**< sizeof this struct */
+	char *const *files;  /**< packages */
+	const char *base;    /**< "IMAGE" or "IMAGE:INDEX" the packages are for (first image), or NULL */
+	const char *out;     /**< folder to make; it must not exist. NULL: only list */
+	bool partial;        /**< make it although files are missing */
+	char *const *trust;  /**< PEM/DER roots the packages must lead up to; empty: not judged, and the document says so */
+	int64_t now;         /**< real time, seconds since 1970: only to judge signatures */
+	unsigned threads;    /**< 0: number of processors */
+	struct ib_progress *progress; /**< or NULL */
+};
+
+/**
+ * List what packages hold, or write their complete payload to a folder: `<key form>\<file>` for every file of every
+ * manifest, `<key form>.manifest` as plain XML, `<package id>.mum` and .cat. Every file has the hash of its manifest.
+ * The folder appears whole or not at all; with files missing, and not partial, not at all.
+ * @param ret_json     what there is, or was done, and what is missing (docs/json.md); owned by the caller (g_free)
+ * @param ret_missing  files and manifests that could not be made
+ * Throws IB_ERR_INPUT (malformed, the folder exists), IB_ERR_VERIFY, IB_ERR_SYSTEM.
+ */
+bool ib_package_payload(const struct ib_payload_request *request, char **ret_json, unsigned *ret_missing,
+			struct ib_error **err) IB_MUST_CHECK;
 
 /** What to do to one image. Lists are NULL-ended, NULL: none; strings are borrowed for the call. */
 struct ib_service_options {

@@ -13,6 +13,7 @@ struct request {
 	const char *path;
 	unsigned index;
 	struct ib_anchors *anchors; /* NULL: do not judge */
+	struct image_base base;     /* of compressed manifests */
 	struct ib_input *in;
 };
 
@@ -162,7 +163,7 @@ static bool inspect_xml(struct request *q, JsonObject *o, struct ib_error **err)
 		return true;
 	}
 	struct ib_manifest *m = NULL;
-	if (!ib_manifest_parse(bytes, NULL, name, &m, err))
+	if (!ib_manifest_parse(bytes, q->base.dictionary, name, &m, err))
 		return false;
 	set_text(o, "kind", "component manifest");
 	json_object_set_object_member(o, "manifest", manifest_json(m));
@@ -212,9 +213,10 @@ static bool set_trust(struct request *q, JsonObject *o, struct ib_package *p, st
 
 static bool inspect_package(struct request *q, JsonObject *o, struct ib_error **err)
 {
+	struct ib_package_options options = { .size = sizeof options, .dictionary = q->base.dictionary };
 	struct ib_package *p = NULL;
 
-	if (!ib_package_open(q->path, NULL, &p, err))
+	if (!ib_package_open(q->path, &options, &p, err))
 		return false;
 	set_text(o, "kind", "package");
 	bool ok = set_trust(q, o, p, err);
@@ -429,7 +431,7 @@ static const struct {
 	{ "CD001", 5, 32769, inspect_media },   { "BEA01", 5, 32769, inspect_media },
 	{ "\x30\x82", 2, 0, inspect_catalog },  { "\x30\x83", 2, 0, inspect_catalog },
 	{ "<?xml", 5, 0, inspect_xml },         { "\xEF\xBB\xBF<", 4, 0, inspect_xml }, { "<assembly", 9, 0, inspect_xml },
-	{ "DCM\1", 4, 0, inspect_xml },         { "DCS\1", 4, 0, inspect_xml },
+	{ "DCM\1", 4, 0, inspect_xml },         { "DCS\1", 4, 0, inspect_xml },     { "DCN\1", 4, 0, inspect_xml },
 };
 
 static bool inspect_by_content(struct request *q, JsonObject *o, struct ib_error **err)
@@ -446,14 +448,18 @@ static bool inspect_by_content(struct request *q, JsonObject *o, struct ib_error
 	return ib_throw(err, IB_ERR_INPUT, "'%s' is no ISO, WIM, package, manifest, catalog or hive", q->path);
 }
 
-bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, int64_t now, char **ret_json,
-		struct ib_error **err)
+bool ib_inspect(const char *path, unsigned index, const char *base, char *const *anchors_files, int64_t now,
+		char **ret_json, struct ib_error **err)
 {
 	struct request q = { .path = path, .index = index };
 	bool ok;
 
 	if (anchors_files && *anchors_files && !check_anchors(anchors_files, now, &q.anchors, err))
 		return ib_while(err, "inspecting '%s'", path);
+	if (base && !image_base_open(base, &q.base, err)) {
+		ib_anchors_free(q.anchors);
+		return ib_while(err, "inspecting '%s'", path);
+	}
 	JsonObject *o = json_object_new();
 	set_text(o, "file", path);
 	if (g_file_test(path, G_FILE_TEST_IS_DIR))
@@ -465,5 +471,6 @@ bool ib_inspect(const char *path, unsigned index, char *const *anchors_files, in
 	json_object_unref(o);
 	ib_input_unref(q.in);
 	ib_anchors_free(q.anchors);
+	image_base_clear(&q.base);
 	return ok ? true : ib_while(err, "inspecting '%s'", path);
 }

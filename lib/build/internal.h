@@ -168,6 +168,23 @@ char *payload_words(const struct ib_install_summary *sum);
 /** The order of installation. */
 void updates_sort(GPtrArray *updates);
 
+/* image.c */
+enum image_kind { IMAGE_NONE, IMAGE_WIM, IMAGE_DISC };
+enum image_kind image_kind(struct ib_input *in);
+/** "FILE:2" means image 2, unless a file of that very name exists; 0: none given. Owned by the caller (g_free). */
+char *image_split(const char *text, unsigned *ret_index);
+/** A WIM (also split or solid), or install.wim or install.esd of a disc. index: must exist, 0: any. ib_wim_free. */
+bool image_open(const char *path, unsigned index, struct ib_wim **ret, struct ib_error **err);
+/** An image that manifests and differentials need. */
+struct image_base {
+	struct ib_wim *wim;
+	struct ib_store *store;
+	GBytes *dictionary; /**< the store's, or NULL */
+};
+/** Open "IMAGE[:INDEX]", the first image when none is given. Release with image_base_clear(). */
+bool image_base_open(const char *text, struct image_base *ret, struct ib_error **err);
+void image_base_clear(struct image_base *b);
+
 /* sources.c */
 /** Open images and packages that complete files may come from; *ret NULL when there are none. */
 bool sources_open(char *const *files, GBytes *dictionary, const char *spool_dir, struct ib_stock **ret,

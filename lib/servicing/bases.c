@@ -33,7 +33,7 @@ struct origin {
 
 struct ib_bases {
 	struct ib_store *s;
-	const struct ib_plan_install *plan;
+	const struct ib_plan_install *plan; /* NULL: all of the package is wanted */
 	GHashTable *origins;  /* "family\nfolded file" -> GArray of struct origin, of files that are to be made */
 	GHashTable *contents; /* SHA-256 (GBytes) -> SHA-1 of the blob (GBytes) */
 	GPtrArray *kept;      /* char *: folders below servicing\LCU, newest package first */
@@ -57,9 +57,10 @@ static void origins_free(void *p)
 
 static bool is_wanted(const struct ib_bases *b, const struct ib_manifest *m)
 {
+	if (!b->plan)
+		return true;
 	g_autofree char *folded = ib_name_fold(m->keyform);
 	const struct ib_plan_component *c = g_hash_table_lookup(b->plan->by_keyform, folded);
-
 	return c && !c->stored;
 }
 
@@ -175,14 +176,19 @@ bool ib_svc_bases_new(struct ib_store *s, const struct ib_package *p, const stru
 					    (GDestroyNotify)g_bytes_unref);
 	b->kept = ib_svc_kept_folders(s);
 	if ((gather_needs(b, p) && !gather_store(b, err)) || !ib_wim_settle(s->wim, err)) {
-		ib_svc_bases_free(b);
+		ib_store_bases_free(b);
 		return ib_while(err, "looking for bases of the differentials of '%s'", ib_package_path(p));
 	}
 	*ret = b;
 	return true;
 }
 
-void ib_svc_bases_free(struct ib_bases *b)
+bool ib_store_bases_new(struct ib_store *s, const struct ib_package *p, struct ib_bases **ret, struct ib_error **err)
+{
+	return ib_svc_bases_new(s, p, NULL, ret, err);
+}
+
+void ib_store_bases_free(struct ib_bases *b)
 {
 	if (!b)
 		return;
@@ -389,7 +395,7 @@ static bool source_wanted(void *data, const struct ib_manifest *m)
 	return is_wanted(data, m);
 }
 
-struct ib_payload_source ib_svc_bases_source(struct ib_bases *b)
+struct ib_payload_source ib_store_bases_source(struct ib_bases *b)
 {
 	return (struct ib_payload_source){ .base = source_base, .complete = source_complete, .wanted = source_wanted,
 					   .data = b };

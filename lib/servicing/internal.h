@@ -451,13 +451,9 @@ bool ib_svc_kept_carry(struct ib_store *s, const struct ib_package *p, const str
 
 /* ---- bases.c ---- */
 
-struct ib_bases;
-/* Look up all that the package's payload may need; reads the store's manifests when anything is not complete. */
+/* ib_store_bases_new() for what a plan needs of the package; plan NULL: for all of it. */
 bool ib_svc_bases_new(struct ib_store *s, const struct ib_package *p, const struct ib_plan_install *plan,
 		      struct ib_bases **ret, struct ib_error **err) IB_MUST_CHECK;
-void ib_svc_bases_free(struct ib_bases *b);
-/* For ib_package_each_payload(); borrows b. */
-struct ib_payload_source ib_svc_bases_source(struct ib_bases *b);
 /* Where complete files came from. */
 void ib_svc_bases_count(const struct ib_bases *b, struct ib_install_summary *ret);
 /* Whether these bytes are the file, by its manifest's hash. */

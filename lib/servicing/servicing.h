@@ -115,6 +115,26 @@ void ib_stock_add_package(struct ib_stock *s, struct ib_package *package);
 /** Let a store look into a stock when it installs. stock: borrowed, must outlive the store; NULL: none */
 void ib_store_set_stock(struct ib_store *s, struct ib_stock *stock);
 
+/* ---- what a store offers to a package ---- */
+
+/** Bases of differentials and complete files that a package may need. */
+struct ib_bases;
+
+/**
+ * Look them up: by the hashes of all manifests of the store, and among the other versions of the package's components.
+ * Needs no manifest read when all of the package's payload is complete.
+ * @param s    borrowed; it must not change its files while the result is used, but may add new ones
+ * @param p    borrowed
+ * @param ret  owned by the caller (ib_store_bases_free)
+ * Throws what reading manifests throws.
+ */
+bool ib_store_bases_new(struct ib_store *s, const struct ib_package *p, struct ib_bases **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/** Free; NULL is fine. */
+void ib_store_bases_free(struct ib_bases *b);
+/** For ib_package_each_payload(); borrows b. */
+struct ib_payload_source ib_store_bases_source(struct ib_bases *b);
+
 /* ---- installing ---- */
 
 enum ib_applicability { IB_APPLIES, IB_ALREADY_INSTALLED, IB_DOES_NOT_APPLY };

@@ -203,7 +203,7 @@ static bool stage_payloads(struct staging *st, struct ib_package *p, struct ib_i
 	note_kinds(st, p, sum);
 	if (!ib_svc_bases_new(st->s, p, st->plan, &bases, err))
 		return false;
-	struct ib_payload_source source = ib_svc_bases_source(bases);
+	struct ib_payload_source source = ib_store_bases_source(bases);
 	struct ib_payload_options o = {
 		.size = sizeof(o),
 		.source = &source,
@@ -212,7 +212,7 @@ static bool stage_payloads(struct staging *st, struct ib_package *p, struct ib_i
 	};
 	bool ok = ib_package_each_payload(p, &o, stage_payload, st, progress, err);
 	ib_svc_bases_count(bases, sum);
-	ib_svc_bases_free(bases);
+	ib_store_bases_free(bases);
 	sum->payload_deltas = st->files - MIN(st->files, sum->payload_complete + sum->payload_elsewhere);
 	sum->payload_bytes = st->bytes;
 	return ok && ib_svc_kept_carry(st->s, p, st->plan, err);

@@ -125,12 +125,12 @@ static void begin(struct world *w, struct ib_stock *stock)
 	w->plan.by_keyform = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_hash_table_insert(w->plan.by_keyform, ib_name_fold(w->manifest->keyform), &w->component);
 	cr_assert(ib_svc_bases_new(w->s, w->p, &w->plan, &w->bases, &err), "%s", err ? ib_error_cause(err) : "");
-	w->source = ib_svc_bases_source(w->bases);
+	w->source = ib_store_bases_source(w->bases);
 }
 
 static void end(struct world *w)
 {
-	ib_svc_bases_free(w->bases);
+	ib_store_bases_free(w->bases);
 	g_hash_table_unref(w->plan.by_keyform);
 	ib_package_free(w->p);
 	ib_store_free(w->s);

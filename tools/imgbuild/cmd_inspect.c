@@ -3,6 +3,7 @@
 #include "build/build.h"
 
 const struct option inspect_options[] = {
+	{ "base", 0, "IMAGE[:INDEX]", false, "image whose dictionary manifests need" },
 	{ "trust", 0, "PEM", true, "root, PEM or DER; absent: nothing is judged" },
 	{ NULL },
 };
@@ -14,7 +15,7 @@ int cmd_inspect(struct context *c, struct ib_error **err)
 	unsigned index;
 	g_autofree char *path = args_split_index(args_word(c->args, 0), &index);
 
-	if (!ib_inspect(path, index, trust, c->now, &json, err))
+	if (!ib_inspect(path, index, args_value(c->args, "base"), trust, c->now, &json, err))
 		return -1;
 	render_document(json, c->json);
 	return 0;

@@ -61,6 +61,13 @@ static const struct {
 	  "packages), value (f! values of a file --name; with --update the p! value of package id --name).",
 	  "imgbuild keyform --name Microsoft-Windows-Core --version 10.0.26100.1 --arch amd64 "
 	  "--token 31bf3856ad364e35 --scope nonSxS" },
+	{ "package",
+	  "list names what each package holds: package manifests, components, and every file with the forms it has there: "
+	  "complete, or as a differential forward from an older version, reverse, or from nothing. extract writes the "
+	  "complete payload, KEYFORM/FILE, with manifests as plain XML: differentials are applied to what --base has, and "
+	  "each file has the hash of its manifest. What cannot be made is listed under missing, and the folder is only "
+	  "made with --partial; the exit status is 1 without. The folder appears whole or not at all.",
+	  "imgbuild package extract windows10.0-kb5005568-x64.msu --base install.wim:1 -o payload" },
 	{ "delta",
 	  "DELTA is a PA30 or PA31 record, bare or behind its checksum as in cumulative updates, or a compressed file of the "
 	  "component store (DCM, DCN, DCD, DCS). info prints what it says about itself. apply makes the file: from --base "

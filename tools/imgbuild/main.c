@@ -23,6 +23,8 @@ const struct command commands[] = {
 	  hive_options, cmd_hive },
 	{ "verify", "DIR|ISO|WIM", 1, 1, "check digests, signature, disc and component store", verify_options, cmd_verify },
 	{ "keyform", "", 0, 0, "print the names Windows makes from a component's identity", keyform_options, cmd_keyform },
+	{ "package", "list|extract FILE...", 2, 1000, "what update packages hold; their complete payload as a folder",
+	  package_options, cmd_package },
 	{ "delta", "info|apply DELTA", 2, 2, "look at or apply a PA30/PA31 delta or a compressed manifest", delta_options, cmd_delta },
 	{ "approve", "DIR", 1, 1, "record a signed decision about a build", approve_options, cmd_approve },
 	{ "publish", "DIR", 1, 1, "deliver an approved build to the address in its profile", publish_options, cmd_publish },
