@@ -203,6 +203,16 @@ struct ib_service_options {
  */
 bool ib_service_run(const struct ib_service_options *options, char **ret_json, struct ib_error **err) IB_MUST_CHECK;
 
+/**
+ * Propose a removal manifest for a component of an image, for review: ib_store_draft() of a WIM, or of an ISO's
+ * sources/install.wim.
+ * @param index  1-based; 0: the only image
+ * @param ret    text of an .ini file; owned by the caller (g_free)
+ * Throws IB_ERR_USAGE (which image?), IB_ERR_INPUT.
+ */
+bool ib_component_draft(const char *image, unsigned index, const char *name, char **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
 /** Verify what lies at a delivery address as the receiver would: SHA256SUMS, its signature, every file. */
 bool ib_check_delivery(const struct ib_build_options *options, const char *url, const char *host_key, const char *key,
 		       char *const *anchors_files, struct ib_check_result *ret, struct ib_error **err) IB_MUST_CHECK;

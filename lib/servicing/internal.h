@@ -494,6 +494,16 @@ bool ib_svc_reconcile(struct ib_store *s, const GPtrArray *components, GHashTabl
 bool ib_svc_deployment_components(struct ib_store *s, const struct ib_identity *deployment, GPtrArray **ret,
 				  struct ib_error **err) IB_MUST_CHECK;
 
+/* ---- traces.c ---- */
+
+/* Whether a name says something about a component by itself: long enough, not a common word, no path. */
+bool ib_svc_trace_worth(const char *text);
+/*
+ * Names of a service in the image: its own, its display name, its program's and that of the program's folder.
+ * *ret NULL: there is no such service; else g_strfreev.
+ */
+bool ib_svc_service_traces(struct ib_store *s, const char *service, char ***ret, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- remove_match.c ---- */
 
 /* What a removal finds in the image. */

@@ -255,6 +255,15 @@ bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_r
 		     struct ib_error **err) IB_MUST_CHECK;
 
 /**
+ * Propose a removal manifest (the text of an .ini file) for a component, from what the image holds: its packages, what
+ * they bring, and what else carries its names. Comments say where each line comes from, and what was left out.
+ * @param name  of a package (or a pattern), a component, or a service that no package brings
+ * @param ret   owned by the caller (g_free)
+ * Throws IB_ERR_INPUT when the image has nothing of that name.
+ */
+bool ib_store_draft(struct ib_store *s, const char *name, char **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
  * Search tree names and all hives for the traces. ret: char * descriptions of each residue, empty when clean.
  * @param technique  IB_REMOVE_EMPTY_WINNER leaves the component in the store: only the live system is searched then
  * Result: g_ptr_array_unref.

@@ -20,18 +20,26 @@ static const char *const generic[] = {
 
 /* ---- gathering ---- */
 
+bool ib_svc_trace_worth(const char *text)
+{
+	g_autofree char *folded = g_utf8_strdown(text, -1);
+
+	if (g_utf8_strlen(text, -1) < TRACE_MIN || strpbrk(text, "\\/$%@*"))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(generic); i++)
+		if (!strcmp(generic[i], folded))
+			return false;
+	return true;
+}
+
 /* Candidates, folded -> as written. */
 static void add_name(GHashTable *out, const char *name)
 {
 	g_autofree char *text = g_strstrip(g_strdup(name ? name : ""));
-	g_autofree char *folded = NULL;
+	g_autofree char *folded = g_utf8_strdown(text, -1);
 
-	if (g_utf8_strlen(text, -1) < TRACE_MIN || strpbrk(text, "\\/$%@*"))
+	if (!ib_svc_trace_worth(text))
 		return;
-	folded = g_utf8_strdown(text, -1);
-	for (size_t i = 0; i < G_N_ELEMENTS(generic); i++)
-		if (!strcmp(generic[i], folded))
-			return;
 	if (!g_hash_table_contains(out, folded))
 		g_hash_table_insert(out, g_steal_pointer(&folded), g_steal_pointer(&text));
 }
@@ -239,9 +247,81 @@ static bool strike_others(struct ib_store *s, const struct ib_removal_match *m, 
 	return true;
 }
 
+/* ---- what no package brought ---- */
+
+static void add_value(GHashTable *out, const struct ib_key *key, const char *name)
+{
+	const struct ib_value *v = ib_key_value(key, name);
+	g_autofree char *text = v ? ib_value_text(v) : NULL;
+
+	add_name(out, text);
+}
+
+/* @return whether there is such a service */
+static bool gather_service(struct ib_store *s, const GPtrArray *sets, const char *service, GHashTable *out)
+{
+	g_autofree char *path = g_strconcat("Services\\", service, NULL);
+	bool found = false;
+
+	for (guint i = 0; i < sets->len; i++) {
+		struct ib_key *key = ib_key_find(sets->pdata[i], path);
+		const struct ib_value *v = key ? ib_key_value(key, "ImagePath") : NULL;
+		g_autofree char *command = v ? ib_value_text(v) : NULL;
+		g_autofree char *program = command ? ib_svc_command_path(s, command) : NULL;
+		if (!key)
+			continue;
+		found = true;
+		add_name(out, ib_key_name(key));
+		add_value(out, key, "DisplayName");
+		if (program)
+			add_path(out, program, false);
+	}
+	return found;
+}
+
+static char **to_list(GHashTable *names);
+
+bool ib_svc_service_traces(struct ib_store *s, const char *service, char ***ret, struct ib_error **err)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GPtrArray) sets = NULL;
+
+	if (!ib_svc_control_sets(s, &sets, err))
+		return false;
+	*ret = gather_service(s, sets, service, names) ? to_list(names) : NULL;
+	return true;
+}
+
+/* The service that has the removal's name, and those it names. */
+static bool gather_services(struct ib_store *s, const struct ib_removal *r, GHashTable *out, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) sets = NULL;
+
+	if (!ib_svc_control_sets(s, &sets, err))
+		return false;
+	gather_service(s, sets, r->name, out);
+	for (char **p = r->services; p && *p; p++)
+		gather_service(s, sets, *p, out);
+	return true;
+}
+
 static int by_text(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char **to_list(GHashTable *names)
+{
+	GPtrArray *out = g_ptr_array_new();
+	GHashTableIter it;
+	gpointer value;
+
+	g_hash_table_iter_init(&it, names);
+	while (g_hash_table_iter_next(&it, NULL, &value))
+		g_ptr_array_add(out, g_strdup(value));
+	g_ptr_array_sort(out, by_text);
+	g_ptr_array_add(out, NULL);
+	return (char **)g_ptr_array_free(out, FALSE);
 }
 
 bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret, struct ib_error **err)
@@ -250,19 +330,14 @@ bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret
 	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	struct ib_removal only = { .name = r->name, .technique = r->technique, .packages = r->packages,
 				   .components = r->components };
-	GHashTableIter it;
-	gpointer value;
 
 	/* The image's own view: what the manifest of the removal lists by hand is not asked. */
-	if (!ib_svc_removal_match(s, &only, &m, err) || !gather(s, &m, names, err) || !strike_others(s, &m, names, err))
+	bool ok = ib_svc_removal_match(s, &only, &m, err) && gather(s, &m, names, err) && strike_others(s, &m, names, err);
+	if (ok && !m.components->len)
+		ok = gather_services(s, r, names, err);
+	if (!ok)
 		return ib_while(err, "gathering the names of '%s'", r->name);
-	g_autoptr(GPtrArray) out = g_ptr_array_new();
-	g_hash_table_iter_init(&it, names);
-	while (g_hash_table_iter_next(&it, NULL, &value))
-		g_ptr_array_add(out, g_strdup(value));
-	g_ptr_array_sort(out, by_text);
-	g_ptr_array_add(out, NULL);
-	*ret = (char **)g_ptr_array_free(g_steal_pointer(&out), FALSE);
+	*ret = to_list(names);
 	return true;
 }
 

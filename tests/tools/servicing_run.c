@@ -3,7 +3,7 @@
  *
  *   tool_servicing_run WIM INDEX OP...
  *   trust=PEM  info  packages  applicable=FILE  plan=FILE  install=FILE  feature=NAME:on|off
- *   cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
+ *   draft=NAME  cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
  *
  * The clock is fixed. Exit status: the error's code.
  */
@@ -181,6 +181,16 @@ static bool do_cleanup(struct run *r, bool reset_base, struct ib_error **err)
 	return true;
 }
 
+static bool do_draft(struct run *r, const char *name, struct ib_error **err)
+{
+	g_autofree char *text = NULL;
+
+	if (!ib_store_draft(r->store, name, &text, err))
+		return false;
+	fputs(text, stdout);
+	return true;
+}
+
 static bool do_residue(struct run *r, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) out = NULL;
@@ -277,6 +287,8 @@ static bool do_op(struct run *r, const char *text, struct ib_error **err)
 		return do_remove(r, arg, err);
 	if (!strcmp(op, "technique"))
 		return do_technique(r, arg, err);
+	if (!strcmp(op, "draft"))
+		return do_draft(r, arg, err);
 	if (!strcmp(op, "uninstall"))
 		return do_uninstall(r, arg, err);
 	if (!strcmp(op, "write"))

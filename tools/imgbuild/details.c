@@ -36,6 +36,11 @@ static const struct {
 	  "security from the folder; one that replaces another keeps that one's. Times come from --date, else from the "
 	  "image's last modification: the same input gives the same bytes. The output appears whole or not at all.",
 	  "imgbuild service install.wim:1 --put tool.exe=Windows/System32/ --reg settings.reg -o new.wim" },
+	{ "component",
+	  "draft prints a removal manifest: what the packages of NAME bring, and what else in the image carries their names. "
+	  "NAME is a package, a component, or a service that no package brings. Comments say where each line comes from and "
+	  "what was left out: review it, then name it in [remove] components or give it to service --remove.",
+	  "imgbuild component draft install.wim:1 CmitUpdateAgent > CmitUpdateAgent.ini" },
 	{ "mount",
 	  "libwim's file system serves the image from a process in the background until unmount. It needs FUSE and a WIM "
 	  "file: the WIM inside an ISO must be taken out first. Index 1 when none is given.",

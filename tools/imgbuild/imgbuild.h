@@ -94,6 +94,7 @@ int cmd_plan(struct context *c, struct ib_error **err);
 int cmd_profile(struct context *c, struct ib_error **err);
 int cmd_inspect(struct context *c, struct ib_error **err);
 int cmd_service(struct context *c, struct ib_error **err);
+int cmd_component(struct context *c, struct ib_error **err);
 int cmd_mount(struct context *c, struct ib_error **err);
 int cmd_unmount(struct context *c, struct ib_error **err);
 int cmd_hive(struct context *c, struct ib_error **err);
@@ -106,7 +107,7 @@ int cmd_publish(struct context *c, struct ib_error **err);
 int cmd_check_delivery(struct context *c, struct ib_error **err);
 int cmd_manual(struct context *c, struct ib_error **err);
 
-extern const struct option hive_options[], delta_options[], package_options[];
+extern const struct option component_options[], hive_options[], delta_options[], package_options[];
 extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], mount_options[],
 	verify_options[],
 	keyform_options[], approve_options[], publish_options[], check_delivery_options[], manual_options[];

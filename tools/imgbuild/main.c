@@ -17,6 +17,8 @@ const struct command commands[] = {
 	  cmd_inspect },
 	{ "service", "IMAGE[:INDEX]", 1, 1, "change one image: packages, features, files, registry", service_options,
 	  cmd_service },
+	{ "component", "draft IMAGE[:INDEX] NAME", 3, 3, "propose a removal manifest for a component of an image", component_options,
+	  cmd_component },
 	{ "mount", "WIM[:INDEX] DIR", 2, 2, "look into an image as a folder, read-only (FUSE)", mount_options, cmd_mount },
 	{ "unmount", "DIR", 1, 1, "undo mount", mount_options, cmd_unmount },
 	{ "hive", "export|import|get|set|verify|diff HIVE ...", 2, 4, "read and change a registry hive, also inside an image",
