@@ -48,6 +48,11 @@ done
 grep -aq 'opentool.exe' one/Lab-OpenTools* && grep -aqF '\opentool.exe' one/Lab-OpenTools* ||
 	fail "names in cabinets have no backslashes"
 
+# cumulative updates are LZX, the others MSZIP
+for kb in 5001384:LZX:21 5005568:LZX:21 5006672:LZX:21 5005112:MSZip; do
+	7zz l -slt outer/x/windows10.0-kb${kb%%:*}-x64.msu/*-x64.cab | grep "^Method = ${kb#*:}" > /dev/null || fail "method of $kb"
+done
+
 # 3. payload: what manifests promise (SHA-256, base64) against what lies there
 promised() { # lines "hex  keyform/file"
 	for m in "$1"/*.manifest; do

@@ -2,24 +2,33 @@
 
 #include <libgcab.h>
 
+#include "cabinet.h"
 #include "digest/digest.h"
 
 #include <string.h>
 
 struct lab_cab {
-	bool compress;
-	GDateTime *when;
-	GPtrArray *folders; /* GCabFolder */
-	uint64_t in_folder; /* bytes in the last one */
+	enum lab_cab_method method;
+	int64_t when;
+	GPtrArray *members; /* struct lab_cab_member */
 };
 
-struct lab_cab *lab_cab_new(bool compress, int64_t when)
+static void free_member(void *member)
+{
+	struct lab_cab_member *m = member;
+
+	g_free(m->name);
+	g_bytes_unref(m->bytes);
+	g_free(m);
+}
+
+struct lab_cab *lab_cab_new(enum lab_cab_method method, int64_t when)
 {
 	struct lab_cab *cab = g_new0(struct lab_cab, 1);
 
-	cab->compress = compress;
-	cab->when = g_date_time_new_from_unix_utc(when);
-	cab->folders = g_ptr_array_new_with_free_func(g_object_unref);
+	cab->method = method;
+	cab->when = when;
+	cab->members = g_ptr_array_new_with_free_func(free_member);
 	return cab;
 }
 
@@ -27,8 +36,7 @@ void lab_cab_free(struct lab_cab *cab)
 {
 	if (!cab)
 		return;
-	g_date_time_unref(cab->when);
-	g_ptr_array_unref(cab->folders);
+	g_ptr_array_unref(cab->members);
 	g_free(cab);
 }
 
@@ -38,25 +46,13 @@ void lab_cab_clear(struct lab_cab **cab)
 	*cab = NULL;
 }
 
-static GCabFolder *folder_for(struct lab_cab *cab, uint64_t bytes)
-{
-	if (cab->folders->len == 0 || cab->in_folder + bytes > LAB_CAB_FOLDER_MAX) {
-		g_ptr_array_add(cab->folders, gcab_folder_new(cab->compress ? GCAB_COMPRESSION_MSZIP
-									    : GCAB_COMPRESSION_NONE));
-		cab->in_folder = 0;
-	}
-	cab->in_folder += bytes;
-	return g_ptr_array_index(cab->folders, cab->folders->len - 1);
-}
-
 void lab_cab_add(struct lab_cab *cab, const char *name, GBytes *bytes)
 {
-	g_autoptr(GCabFile) file = gcab_file_new_with_bytes(name, bytes);
+	struct lab_cab_member *m = g_new0(struct lab_cab_member, 1);
 
-	gcab_file_set_date_time(file, cab->when);
-	gcab_file_set_attributes(file, GCAB_FILE_ATTRIBUTE_ARCH);
-	/* only fails for recursive adding, which is not asked for */
-	(void)gcab_folder_add_file(folder_for(cab, g_bytes_get_size(bytes)), file, FALSE, NULL, NULL);
+	m->name = g_strdup(name);
+	m->bytes = g_bytes_ref(bytes);
+	g_ptr_array_add(cab->members, m);
 }
 
 void lab_cab_add_text(struct lab_cab *cab, const char *name, const char *text)
@@ -75,6 +71,34 @@ static void append_trailing(GByteArray *out, size_t trailing)
 		ib_digest_bytes(IB_DIGEST_SHA256, out->data + out->len - MIN(out->len, 64), MIN(out->len, 64), digest);
 		g_byte_array_append(out, digest, (guint)MIN(sizeof(digest), trailing - done));
 	}
+}
+
+/* ---- by libgcab ---- */
+
+/* @return GCabFolder; owned by the caller */
+static GPtrArray *make_folders(const struct lab_cab *cab)
+{
+	GPtrArray *folders = g_ptr_array_new_with_free_func(g_object_unref);
+	g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(cab->when);
+	uint64_t in_folder = 0;
+
+	for (guint i = 0; i < cab->members->len; i++) {
+		const struct lab_cab_member *m = cab->members->pdata[i];
+		g_autoptr(GCabFile) file = gcab_file_new_with_bytes(m->name, m->bytes);
+		uint64_t bytes = g_bytes_get_size(m->bytes);
+
+		if (i == 0 || in_folder + bytes > LAB_CAB_FOLDER_MAX) {
+			g_ptr_array_add(folders, gcab_folder_new(cab->method == LAB_CAB_MSZIP ? GCAB_COMPRESSION_MSZIP
+											: GCAB_COMPRESSION_NONE));
+			in_folder = 0;
+		}
+		in_folder += bytes;
+		gcab_file_set_date_time(file, when);
+		gcab_file_set_attributes(file, GCAB_FILE_ATTRIBUTE_ARCH);
+		/* only fails for recursive adding, which is not asked for */
+		(void)gcab_folder_add_file(folders->pdata[folders->len - 1], file, FALSE, NULL, NULL);
+	}
+	return folders;
 }
 
 /* One folder as a cabinet of its own: libgcab writes no more than one. */
@@ -157,20 +181,33 @@ static GByteArray *join(GPtrArray *cabs)
 	return out;
 }
 
-bool lab_cab_build(const struct lab_cab *cab, size_t trailing, GBytes **ret, struct ib_error **err)
+static GByteArray *build_by_gcab(const struct lab_cab *cab, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	g_autoptr(GPtrArray) folders = make_folders(cab);
 
-	if (cab->folders->len == 0)
-		return ib_throw(err, IB_ERR_USAGE, "a cabinet without members cannot be written");
-	for (guint i = 0; i < cab->folders->len; i++) {
-		GByteArray *part = write_folder(g_ptr_array_index(cab->folders, i), err);
+	if (cab->members->len > UINT16_MAX) { /* libgcab would wrap */
+		ib_throw(err, IB_ERR_USAGE, "a cabinet cannot hold %u members", cab->members->len);
+		return NULL;
+	}
+	for (guint i = 0; i < folders->len; i++) {
+		GByteArray *part = write_folder(g_ptr_array_index(folders, i), err);
 
 		if (!part)
-			return false;
+			return NULL;
 		g_ptr_array_add(parts, part);
 	}
-	GByteArray *out = join(parts);
+	return join(parts);
+}
+
+bool lab_cab_build(const struct lab_cab *cab, size_t trailing, GBytes **ret, struct ib_error **err)
+{
+	if (cab->members->len == 0)
+		return ib_throw(err, IB_ERR_USAGE, "a cabinet without members cannot be written");
+	GByteArray *out = cab->method == LAB_CAB_LZX ?
+		lab_cabinet_lzx(cab->members, LAB_CAB_LZX_FOLDER_MAX, cab->when, err) : build_by_gcab(cab, err);
+	if (!out)
+		return false;
 	append_trailing(out, trailing);
 	*ret = g_byte_array_free_to_bytes(out);
 	return true;

@@ -36,6 +36,7 @@ static const char usage[] =
 	"  selftest FILE     check the names of components against a table (CSV)\n"
 	"  delta -o DELTA FILE   a differential that makes FILE, from --source or nothing\n"
 	"  dcm -o FILE XML   a compressed manifest; --source is its dictionary\n"
+	"  cab -o CAB FILE...    an LZX cabinet\n"
 	"\n"
 	"Options:\n"
 	"  -o, --output DIR  where to write; made when missing\n"
@@ -192,8 +193,9 @@ static bool parse(int argc, char **argv, struct options *o, struct ib_error **er
 
 /* ---- commands ---- */
 
-static bool selftest(const struct options *o, const char *path, struct ib_error **err)
+static bool selftest(const struct options *o, char *const *files, struct ib_error **err)
 {
+	const char *path = files[0];
 	g_autoptr(GBytes) bytes = NULL;
 	unsigned rows, bad;
 
@@ -208,50 +210,56 @@ static bool selftest(const struct options *o, const char *path, struct ib_error 
 	return true;
 }
 
-static bool base(const struct options *o, const char *none, struct ib_error **err)
+static bool base(const struct options *o, char *const *none, struct ib_error **err)
 {
 	return lab_base_write(&o->world, o->output, err);
 }
 
-static bool packages(const struct options *o, const char *none, struct ib_error **err)
+static bool packages(const struct options *o, char *const *none, struct ib_error **err)
 {
 	return lab_packages_write(&o->world, o->output, err);
 }
 
-static bool certs(const struct options *o, const char *none, struct ib_error **err)
+static bool certs(const struct options *o, char *const *none, struct ib_error **err)
 {
 	return lab_certs_write(o->world.seed, o->output, err);
 }
 
-static bool delta(const struct options *o, const char *file, struct ib_error **err)
+static bool delta(const struct options *o, char *const *files, struct ib_error **err)
 {
 	struct lab_delta_request r = o->delta;
 
 	r.source = o->source;
-	r.target = file;
+	r.target = files[0];
 	r.output = o->output;
 	return lab_workbench_delta(&r, err);
 }
 
-static bool dcm(const struct options *o, const char *file, struct ib_error **err)
+static bool dcm(const struct options *o, char *const *files, struct ib_error **err)
 {
 	if (!o->source)
 		return ib_throw(err, IB_ERR_USAGE, "a compressed manifest needs its dictionary: --source FILE");
-	return lab_workbench_dcm(o->source, file, o->output, err);
+	return lab_workbench_dcm(o->source, files[0], o->output, err);
+}
+
+static bool cab(const struct options *o, char *const *files, struct ib_error **err)
+{
+	return lab_workbench_cab(files, (int)g_strv_length((char **)files), o->output, err);
 }
 
 static const struct command {
 	const char *name;
 	unsigned options; /* enum use; with OPT_OUTPUT it must be given */
-	bool takes_file;
-	bool (*run)(const struct options *o, const char *file, struct ib_error **err);
+	int files; /* how many it takes; -1: one or more */
+	bool (*run)(const struct options *o, char *const *files, struct ib_error **err);
 } commands[] = {
-	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM, false, base },
-	{ "packages", OPT_OUTPUT | OPT_WORLD, false, packages },
-	{ "certs", OPT_OUTPUT | OPT_SEED, false, certs },
-	{ "selftest", 0, true, selftest },
-	{ "delta", OPT_OUTPUT | OPT_SOURCE | OPT_DELTA, true, delta },
-	{ "dcm", OPT_OUTPUT | OPT_SOURCE, true, dcm },
+	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM, 0, base },
+	{ "packages", OPT_OUTPUT | OPT_WORLD, 0, packages },
+	{ "certs", OPT_OUTPUT | OPT_SEED, 0, certs },
+	{ "selftest", 0, 1, selftest },
+	{ "delta", OPT_OUTPUT | OPT_SOURCE | OPT_DELTA, 1, delta },
+	{ "dcm", OPT_OUTPUT | OPT_SOURCE, 1, dcm },
+	{ "cab", OPT_OUTPUT, -1, cab },
 };
 
 /* Options that a command does not use are refused, not ignored. */
@@ -260,12 +268,12 @@ static bool check(const struct command *c, const struct options *o, int argc, ch
 	for (size_t i = 0; i < G_N_ELEMENTS(option_names); i++)
 		if (o->given & option_names[i].use & ~c->options)
 			return ib_throw(err, IB_ERR_USAGE, "%s takes no --%s", c->name, option_names[i].name);
-	if (c->takes_file && argc != 1)
-		return ib_throw(err, IB_ERR_USAGE, "%s takes one file", c->name);
-	if (!c->takes_file && argc > 0)
+	if ((c->files > 0 && argc != 1) || (c->files < 0 && argc < 1))
+		return ib_throw(err, IB_ERR_USAGE, "%s takes one file%s", c->name, c->files < 0 ? " or more" : "");
+	if (c->files == 0 && argc > 0)
 		return ib_throw(err, IB_ERR_USAGE, "'%s' is one argument too many", argv[0]);
 	if (c->options & OPT_OUTPUT && !o->output)
-		return ib_throw(err, IB_ERR_USAGE, "where to write is needed: -o %s", c->takes_file ? "FILE" : "DIR");
+		return ib_throw(err, IB_ERR_USAGE, "where to write is needed: -o %s", c->files ? "FILE" : "DIR");
 	return true;
 }
 
@@ -273,7 +281,7 @@ static bool run(const char *name, const struct options *o, int argc, char **argv
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
 		if (g_str_equal(commands[i].name, name))
-			return check(&commands[i], o, argc, argv, err) && commands[i].run(o, argc ? argv[0] : NULL, err);
+			return check(&commands[i], o, argc, argv, err) && commands[i].run(o, argv, err);
 	ib_throw(err, IB_ERR_USAGE, "'%s' is not a command", name);
 	return ib_hint(err, "see imglab --help");
 }

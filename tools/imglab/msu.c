@@ -238,7 +238,7 @@ bool lab_package_cabinet(const struct lab_package *root, const struct lab_shippi
 			 struct ib_error **err)
 {
 	struct packing p = { .how = how, .members = lab_array(how->arena) };
-	lab_auto_cab cab = lab_cab_new(true, how->when);
+	lab_auto_cab cab = lab_cab_new(how->lzx ? LAB_CAB_LZX : LAB_CAB_MSZIP, how->when);
 
 	if (!pack_package(&p, root, true, err))
 		return ib_while(err, "packing '%s'", root->id.name);
@@ -299,7 +299,7 @@ static char *properties(const struct lab_package *root, const struct lab_shippin
 /* What an update agent would scan; readers of packages pass over it. */
 static bool scan_cabinet(const struct lab_shipping *how, GBytes **ret, struct ib_error **err)
 {
-	lab_auto_cab cab = lab_cab_new(true, how->when);
+	lab_auto_cab cab = lab_cab_new(LAB_CAB_MSZIP, how->when);
 
 	lab_cab_add_text(cab, "package.xml",
 			 "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<OfflineSyncPackage />\r\n");
@@ -309,7 +309,7 @@ static bool scan_cabinet(const struct lab_shipping *how, GBytes **ret, struct ib
 bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
 	     struct ib_error **err)
 {
-	lab_auto_cab msu = lab_cab_new(false, how->when); /* its big member is compressed already */
+	lab_auto_cab msu = lab_cab_new(LAB_CAB_STORED, how->when); /* its big member is compressed already */
 	const char *mark = how->differentials ? "_PSFX" : "";
 	g_autofree char *stem = g_strconcat(name, mark, NULL);
 	g_autofree char *cab_name = g_strconcat(stem, ".cab", NULL);

@@ -43,6 +43,7 @@ struct lab_shipping {
 	 * as update.mum, and children's names in lower case.
 	 */
 	bool on_demand;
+	bool lzx;           /**< the cabinet is LZX, as cumulative updates are; else MSZIP */
 	GBytes *dictionary; /**< component manifests compressed with it; NULL: plain; borrowed */
 	/**
 	 * "PSFX": `<keyform>\f\<file>` and `<keyform>\r\<file>` from the base's file and back to it, `<keyform>\n\<file>`

@@ -289,6 +289,7 @@ static bool write_msu(struct mill *m, struct lab_package *root, const struct del
 	const struct lab_differentials differentials = { .base = base_file, .data = m, .made = m->differentials };
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = d->signer,
 					  .when = lab_release_time(d->release), .flaw = d->flaw,
+					  .lzx = root->children->len > 0,
 					  .dictionary = d->differentials ? lab_world_dictionary(m->world) : NULL,
 					  .differentials = d->differentials ? &differentials : NULL };
 	g_autofree char *name = g_strdup_printf("Windows10.0-%s-x64", root->identifier);

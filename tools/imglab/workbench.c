@@ -4,6 +4,8 @@
 
 /* Deltas of more than this are not what the laboratory is for. */
 #define FILE_MAX_BYTES ((uint64_t)1 << 30)
+/* The date of members of a cabinet: 2021-09-14 15:00 UTC. */
+#define CAB_TIME 1631631600
 
 static bool save(const char *path, GBytes *bytes, struct ib_error **err)
 {
@@ -37,4 +39,20 @@ bool lab_workbench_dcm(const char *dictionary, const char *xml, const char *outp
 		return false;
 	g_autoptr(GBytes) compressed = lab_dcm_make(basis, text);
 	return save(output, compressed, err);
+}
+
+bool lab_workbench_cab(char *const *files, int count, const char *output, struct ib_error **err)
+{
+	lab_auto_cab cab = lab_cab_new(LAB_CAB_LZX, CAB_TIME);
+	g_autoptr(GBytes) bytes = NULL;
+
+	for (int i = 0; i < count; i++) {
+		g_autoptr(GBytes) content = NULL;
+		g_autofree char *name = g_strdelimit(g_strdup(files[i]), "/", '\\');
+
+		if (!ib_file_read(files[i], FILE_MAX_BYTES, &content, err))
+			return false;
+		lab_cab_add(cab, name, content);
+	}
+	return lab_cab_build(cab, 0, &bytes, err) && save(output, bytes, err);
 }

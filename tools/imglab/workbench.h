@@ -5,6 +5,7 @@
 #ifndef IMGLAB_WORKBENCH_H
 #define IMGLAB_WORKBENCH_H
 
+#include "cab.h"
 #include "delta.h"
 
 /** `imglab delta`: its options as they are on the command line. */
@@ -21,5 +22,12 @@ bool lab_workbench_delta(const struct lab_delta_request *r, struct ib_error **er
 /** `imglab dcm`: compress a manifest. @param dictionary  file. @param xml  file */
 bool lab_workbench_dcm(const char *dictionary, const char *xml, const char *output, struct ib_error **err)
 	IB_MUST_CHECK;
+
+/**
+ * `imglab cab`: files as an LZX cabinet.
+ *
+ * @param files  how many are named; borrowed. In the cabinet they are named as given, with backslashes.
+ */
+bool lab_workbench_cab(char *const *files, int count, const char *output, struct ib_error **err) IB_MUST_CHECK;
 
 #endif
