@@ -151,6 +151,17 @@ void ib_catalog_verdict_fini(struct ib_catalog_verdict *v);
 bool ib_catalog_verify(const struct ib_catalog *c, const struct ib_anchors *anchors, struct ib_catalog_verdict *ret,
 		       struct ib_error **err) IB_MUST_CHECK;
 
+/**
+ * The digest by which catalogs and signatures know a program (PE): of all but its checksum, the entry of its
+ * certificate table and the certificates themselves.
+ * @param pad          with zeros up to a multiple of 8 bytes, as a program has once it is signed
+ * @param ret          ib_digest_size() bytes; written only when it is a program
+ * @param ret_program  false: not a program, or one with bytes behind its certificates
+ * Throws IB_ERR_SYSTEM when reading fails.
+ */
+bool ib_authenticode_digest(struct ib_input *in, enum ib_digest_algorithm algorithm, bool pad, uint8_t *ret,
+			    bool *ret_program, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- keys ---- */
 
 /** A private key with its certificate chain, opened once for several signatures. */
