@@ -154,6 +154,7 @@ struct ib_driver_value {
 /** Install a service. NULL: not given. Paths as ib_inf_expand() leaves fields: still with directory numbers. */
 struct ib_driver_service {
 	char *name, *display, *description, *binary, *group, *account, *security;
+	bool associated;      /**< it is the device's function driver */
 	char **dependencies;  /**< services; groups begin with '+'; NULL: none */
 	uint32_t type, start, error_control;
 	GPtrArray *values;    /**< struct ib_driver_value *: HKR is the service's key */
@@ -165,7 +166,8 @@ struct ib_driver_service {
 /** What was asked for. */
 struct ib_driver_actions {
 	GPtrArray *copies;    /**< struct ib_driver_copy * */
-	GPtrArray *values;    /**< struct ib_driver_value * */
+	GPtrArray *values;    /**< struct ib_driver_value *: HKR is the driver's own key */
+	GPtrArray *device_values; /**< the same of the .HW section: HKR is the device's key */
 	GPtrArray *services;  /**< struct ib_driver_service * */
 	GPtrArray *left;      /**< char *: directives nobody here carries out, with their line, each once */
 	uint64_t lines;       /**< read so far: bounded */
@@ -184,7 +186,7 @@ struct ib_driver_request {
 };
 
 /**
- * All that a chosen install section and its .Services ask for, added to ret (zeroed before the first call), which
+ * All that a chosen install section, its .Services and its .HW ask for, added to ret (zeroed before the first call), which
  * is to be cleared also on failure. ib_inf_section of `inf`.
  * Throws IB_ERR_INPUT with file:line: a section that is named and missing, a path that leaves its folder, a number
  * that is none, Include in a circle.

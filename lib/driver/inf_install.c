@@ -13,6 +13,7 @@
 struct reading {
 	const struct ib_driver_request *q;
 	struct ib_driver_actions *a;
+	GPtrArray *values; /* where AddReg lines go */
 	unsigned depth;
 };
 
@@ -82,6 +83,7 @@ void ib_driver_actions_clear(struct ib_driver_actions *a)
 {
 	g_clear_pointer(&a->copies, g_ptr_array_unref);
 	g_clear_pointer(&a->values, g_ptr_array_unref);
+	g_clear_pointer(&a->device_values, g_ptr_array_unref);
 	g_clear_pointer(&a->services, g_ptr_array_unref);
 	g_clear_pointer(&a->left, g_ptr_array_unref);
 }
@@ -183,7 +185,7 @@ static bool on_registry(struct reading *r, const struct ib_inf *inf, const struc
 		if (!*l->fields[i])
 			continue;
 		if (!inf_named_section(inf, l->fields[i], l->line, &s, err) ||
-		    !inf_read_registry(inf, s, del, r->a->values, r->a, err))
+		    !inf_read_registry(inf, s, del, r->values, r->a, err))
 			return false;
 	}
 	return true;
@@ -294,8 +296,8 @@ static bool read_section(struct reading *r, const struct ib_inf *inf, const stru
 /* ---- an install section and what belongs to it ---- */
 
 /* Extensions of an install section's name that ask for things only a running system can do. */
-static const char *const extensions[] = { "HW",         "CoInstallers", "Interfaces", "Wdf",    "Software", "Components",
-					  "Events",     "FactDef",      "Filters",    "LogConfigOverride", "WMI" };
+static const char *const extensions[] = { "CoInstallers", "Interfaces", "Wdf",     "Software",          "Components",
+					  "Events",       "FactDef",    "Filters", "LogConfigOverride", "WMI" };
 
 static void name_extensions(struct reading *r, const struct ib_inf *inf, const struct ib_inf_section *install)
 {
@@ -307,20 +309,31 @@ static void name_extensions(struct reading *r, const struct ib_inf *inf, const s
 	}
 }
 
+static bool read_named(struct reading *r, const struct ib_inf *inf, const struct ib_inf_section *install,
+		       const char *extension, struct ib_error **err)
+{
+	g_autofree char *name = g_strconcat(install->name, extension, NULL);
+	const struct ib_inf_section *s = ib_inf_section(inf, name);
+
+	return !s || read_section(r, inf, s, err);
+}
+
 bool ib_driver_read_install(const struct ib_inf *inf, const struct ib_inf_section *install,
 			    const struct ib_driver_request *request, struct ib_driver_actions *ret, struct ib_error **err)
 {
 	struct reading r = { .q = request, .a = ret };
-	g_autofree char *name = g_strconcat(install->name, ".Services", NULL);
-	const struct ib_inf_section *services = ib_inf_section(inf, name);
 
 	if (!ret->copies) {
 		ret->copies = g_ptr_array_new_with_free_func(copy_free);
 		ret->values = g_ptr_array_new_with_free_func(inf_value_free);
+		ret->device_values = g_ptr_array_new_with_free_func(inf_value_free);
 		ret->services = g_ptr_array_new_with_free_func(inf_service_free);
 		ret->left = g_ptr_array_new_with_free_func(g_free);
 	}
-	if (!read_section(&r, inf, install, err) || (services && !read_section(&r, inf, services, err)))
+	r.values = ret->values;
+	bool ok = read_section(&r, inf, install, err) && read_named(&r, inf, install, ".Services", err);
+	r.values = ret->device_values;
+	if (!ok || !read_named(&r, inf, install, ".HW", err))
 		return ib_while(err, "reading [%s] of '%s'", install->name, ib_inf_name(inf));
 	name_extensions(&r, inf, install);
 	return true;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Flag of AddService: the device's function driver. */
+#define ASSOCIATED 0x2
+
 void inf_service_free(void *p)
 {
 	struct ib_driver_service *s = p;
@@ -178,6 +181,12 @@ bool inf_read_service(const struct ib_inf *inf, const struct ib_inf_line *line, 
 	if (strpbrk(name, "\\/\x01") || strlen(name) > 256)
 		return inf_throw(inf, line->line, err, "'%s' is no name for a service", name);
 	struct ib_driver_service *s = service_new(name, line->line);
+	int64_t flags = 0;
+	if (*inf_field(line, 1) && !inf_number(line->fields[1], &flags)) {
+		inf_service_free(s);
+		return inf_throw(inf, line->line, err, "'%s' are no flags", line->fields[1]);
+	}
+	s->associated = flags & ASSOCIATED;
 	if (!read_body(inf, line, s, a, err) || !read_events(inf, line, s, a, err)) {
 		inf_service_free(s);
 		return false;

@@ -424,6 +424,8 @@ bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_inst
 GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder);
 /* Parsed SDDL, cached; borrowed. text NULL gives NULL. */
 bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+/* Put a blob that the WIM has at a path, making the folder. */
+bool ib_svc_put_blob(struct ib_store *s, const char *path, const uint8_t *hash, struct ib_error **err) IB_MUST_CHECK;
 /* Put bytes at a path, making the folder. */
 bool ib_svc_put_bytes(struct ib_store *s, const char *path, GBytes *bytes, struct ib_error **err) IB_MUST_CHECK;
 bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct ib_error **err) IB_MUST_CHECK;
@@ -503,6 +505,13 @@ bool ib_svc_trace_worth(const char *text);
  * *ret NULL: there is no such service; else g_strfreev.
  */
 bool ib_svc_service_traces(struct ib_store *s, const char *service, char ***ret, struct ib_error **err) IB_MUST_CHECK;
+/* ---- driver_verify.c ---- */
+
+/* Receives a finding: a stable word, what it is about, a sentence. */
+typedef void (*ib_svc_found_fn)(void *data, const char *id, const char *subject, const char *text);
+/* Whether each driver package that was added is whole. anchors NULL: catalogs are only looked for. */
+bool ib_svc_verify_drivers(struct ib_store *s, const struct ib_anchors *anchors, ib_svc_found_fn found, void *data,
+			   unsigned *ret_count, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- remove_match.c ---- */
 

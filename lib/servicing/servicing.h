@@ -14,6 +14,7 @@
 #define IB_SERVICING_SERVICING_H
 
 #include "base/base.h"
+#include "driver/driver.h"
 #include "package/package.h"
 #include "registry/registry.h"
 #include "wim/wim.h"
@@ -190,6 +191,44 @@ bool ib_store_install(struct ib_store *s, struct ib_package *p, struct ib_instal
 bool ib_store_set_feature(struct ib_store *s, const char *feature, bool on, bool *ret_changed, struct ib_error **err)
 	IB_MUST_CHECK;
 
+/* ---- drivers ---- */
+
+/** What adding a driver package did. */
+struct ib_driver_summary {
+	char *published;          /**< "oem0.inf" */
+	char *store_name;         /**< its folder below DriverStore\FileRepository */
+	bool known;               /**< the image had it already: nothing was changed */
+	unsigned files, devices;  /**< files stored; devices it supports */
+	unsigned left;            /**< directives left to Windows, each a note */
+	uint64_t bytes;
+	GPtrArray *boot_services; /**< char *: services that start at boot, written to SYSTEM with their files */
+};
+/** Free what is inside; the struct is the caller's. */
+void ib_driver_summary_clear(struct ib_driver_summary *r);
+
+/** The image as a target for ib_driver_open(); strings live as long as the store. */
+bool ib_store_driver_target(struct ib_store *s, struct ib_driver_target *ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Add a verified driver package (ib_driver_verify was called): driver store, INF folder, catalog root,
+ * DriverDatabase. An install section with a service that starts at boot is carried out: files, values, services.
+ * Everything else waits for Windows, and a note says so. On failure the image may be half changed: throw it away.
+ * @param d    borrowed
+ * @param ret  clear with ib_driver_summary_clear
+ * Throws IB_ERR_INPUT: it copies what it does not have, or would replace what a component owns; IB_ERR_VERIFY: it was
+ * not verified, or a file changed since.
+ */
+bool ib_store_add_driver(struct ib_store *s, struct ib_driver *d, struct ib_driver_summary *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/** A driver package that was added to an image. Texts are NULL where the image does not say. */
+struct ib_installed_driver {
+	char *published, *store_name, *inf_name, *catalog_name, *provider, *version;
+	bool complete; /**< DriverPackages has it */
+};
+/** Those that were added (oem*.inf), by published name: struct ib_installed_driver *; g_ptr_array_unref. */
+bool ib_store_drivers(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- removing ---- */
 
 /** How a component is taken out. */
@@ -312,6 +351,7 @@ struct ib_finding {
 /** What was checked, and what was found. */
 struct ib_verify_result {
 	unsigned components, manifests, winners, projections, packages, catalogs, services;
+	unsigned drivers;      /**< driver packages that were added */
 	unsigned blobs_hashed;
 	GPtrArray *findings; /**< struct ib_finding *, in a stable order */
 };

@@ -87,6 +87,11 @@ static bool put_blob(struct ib_store *s, const char *path, const uint8_t *hash, 
 	return ib_image_put(s->image, path, hash, &meta, NULL, err);
 }
 
+bool ib_svc_put_blob(struct ib_store *s, const char *path, const uint8_t *hash, struct ib_error **err)
+{
+	return put_blob(s, path, hash, 0, NULL, err);
+}
+
 bool ib_svc_put_bytes(struct ib_store *s, const char *path, GBytes *bytes, struct ib_error **err)
 {
 	uint8_t hash[IB_WIM_HASH_SIZE];

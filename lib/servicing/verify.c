@@ -462,11 +462,17 @@ static int by_finding(gconstpointer a, gconstpointer b)
 	return d ? d : strcmp(x->text, y->text);
 }
 
+static void found_driver(void *data, const char *id, const char *subject, const char *text)
+{
+	found(data, id, subject, "%s", text);
+}
+
 static bool check_all(struct check *c, struct ib_error **err)
 {
 	if (!ib_store_hive(c->s, IB_HIVE_COMPONENTS, &c->components, err) || !ib_svc_model(c->s, &c->model, err) ||
 	    !check_components(c, err) || !check_winners(c, err) || !check_packages(c, err) || !check_catalogs(c, err) ||
-	    !check_services(c, err))
+	    !check_services(c, err) ||
+	    !ib_svc_verify_drivers(c->s, c->anchors, found_driver, c, &c->r->drivers, err))
 		return false;
 	check_names(c, ib_image_root(c->s->image), 0);
 	return true;

@@ -209,7 +209,8 @@ Test(inf, best_section)
 	     "[Inst.NTamd64.Services]\nAddService=lab,2,Svc,Ev\nAddService=,2\n"                                                 \
 	     "[Svc]\nDisplayName=%d%\nServiceType=1\nStartType=0\nErrorControl=1\nServiceBinary=%12%\\lab.sys\n"                   \
 	     "LoadOrderGroup=Base\nDependencies=+Group,other\nAddReg=SvcReg\n[SvcReg]\nHKR,Parameters,X,0x10001,7\n"               \
-	     "[Ev]\nAddReg=EvReg\n[EvReg]\nHKR,,EventMessageFile,0x20000,%12%\\lab.sys\n[Inst.NTamd64.HW]\nAddReg=Reg\n"            \
+	     "[Ev]\nAddReg=EvReg\n[EvReg]\nHKR,,EventMessageFile,0x20000,%12%\\lab.sys\n[Inst.NTamd64.HW]\nAddReg=HwReg\n[HwReg]\nHKR,Interrupt,Msi,0x10001,1\n" \
+	     "[Inst.NTamd64.CoInstallers]\nAddReg=Reg\n"            \
 	     "[Strings]\nm=Maker\nd=Lab device\n"
 
 static const struct ib_driver_value *value(const GPtrArray *values, const char *name)
@@ -264,7 +265,7 @@ Test(install, copies_and_left)
 	g_ptr_array_add(a.left, NULL);
 	left = g_strjoinv("|", (char **)a.left->pdata);
 	g_ptr_array_remove_index(a.left, a.left->len - 1);
-	cr_expect_str_eq(left, "t.inf:36: registry line for 'Software\\Lab'|t.inf:17: RegisterDlls|t.inf:59: section [Inst.NTamd64.HW]",
+	cr_expect_str_eq(left, "t.inf:36: registry line for 'Software\\Lab'|t.inf:17: RegisterDlls|t.inf:63: section [Inst.NTamd64.CoInstallers]",
 			 "%s", left);
 	ib_driver_actions_clear(&a);
 }
@@ -282,6 +283,8 @@ Test(install, registry)
 	expect_data(value(a.values, "Raw"), 11, "0100000000000000");
 	expect_data(value(a.values, "Four"), 4, "01020000");
 	cr_expect_eq(value(a.values, "Four")->root, IB_DRIVER_HKR);
+	cr_assert_eq(a.device_values->len, 1);
+	cr_expect_str_eq(value(a.device_values, "Msi")->key, "Interrupt");
 	cr_expect_eq(value(a.values, "Path")->type, 2);
 	cr_expect(value(a.values, "Gone")->remove);
 	cr_expect(value(a.values, "Old")->remove);
@@ -303,6 +306,7 @@ Test(install, services)
 	cr_expect_str_eq(s->display, "Lab device");
 	cr_expect_eq(s->start, IB_DRIVER_START_BOOT);
 	cr_expect_eq(s->type, 1);
+	cr_expect(s->associated);
 	cr_expect_eq(s->error_control, 1);
 	cr_expect_str_eq(s->group, "Base");
 	cr_expect_str_eq(s->dependencies[0], "+Group");

@@ -8,6 +8,7 @@
 
 #include "base.h"
 #include "certs.h"
+#include "drivers.h"
 #include "keyform.h"
 #include "packages.h"
 #include "workbench.h"
@@ -32,6 +33,7 @@ static const char usage[] =
 	"  base -o DIR       an installation disc, DIR/lab-base.iso, and the trust anchor\n"
 	"                    of its catalogs, DIR/lab-root.pem\n"
 	"  packages -o DIR   update packages for that disc, good and bad ones\n"
+	"  drivers -o DIR    driver packages for that disc, good and bad ones\n"
 	"  certs -o DIR      the laboratory's certificates and test keys\n"
 	"  selftest FILE     check the names of components against a table (CSV)\n"
 	"  delta -o DELTA FILE   a differential that makes FILE, from --source or nothing\n"
@@ -220,6 +222,11 @@ static bool packages(const struct options *o, char *const *none, struct ib_error
 	return lab_packages_write(&o->world, o->output, err);
 }
 
+static bool drivers(const struct options *o, char *const *none, struct ib_error **err)
+{
+	return lab_drivers_write(o->world.seed, o->output, err);
+}
+
 static bool certs(const struct options *o, char *const *none, struct ib_error **err)
 {
 	return lab_certs_write(o->world.seed, o->output, err);
@@ -255,6 +262,7 @@ static const struct command {
 } commands[] = {
 	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM, 0, base },
 	{ "packages", OPT_OUTPUT | OPT_WORLD, 0, packages },
+	{ "drivers", OPT_OUTPUT | OPT_SEED, 0, drivers },
 	{ "certs", OPT_OUTPUT | OPT_SEED, 0, certs },
 	{ "selftest", 0, 1, selftest },
 	{ "delta", OPT_OUTPUT | OPT_SOURCE | OPT_DELTA, 1, delta },
