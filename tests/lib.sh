@@ -66,6 +66,7 @@ make_world() { # DIR
 	mkdir -p "$1/updates/2021-09"
 	"$imglab" base -o "$1"
 	"$imglab" packages -o "$1/packages"
+	"$imglab" drivers -o "$1/drivers"
 	"$imglab" certs -o "$1/keys"
 	cp "$1/packages/$ssu" "$1/packages/$lcu" "$1/updates/2021-09/"
 	for role in technical security customer stranger; do

@@ -183,9 +183,10 @@ struct ib_service_options {
 	char *const *uninstalls;/**< packages to uninstall, by name or id */
 	char *const *enable, *const *disable; /**< features */
 	bool cleanup, reset_base; /**< drop superseded components; also what installed updates replaced */
+	char *const *drivers;   /**< driver packages: .inf files, or folders with one */
 	char *const *puts;      /**< "SOURCE=PATH" */
 	char *const *regs;      /**< .reg files */
-	char *const *trust;     /**< PEM/DER roots the packages must lead up to */
+	char *const *trust;     /**< PEM/DER roots the packages and drivers must lead up to */
 	bool has_date;          /**< else times are those of the image's last modification */
 	int64_t date;           /**< seconds since 1970: the time of everything that changes */
 	int64_t now;            /**< real time, seconds since 1970: only to judge signatures */

@@ -15,7 +15,8 @@ static JsonObject *verify_json(const struct ib_verify_result *v)
 	} counts[] = {
 		{ "components", v->components }, { "manifests", v->manifests },     { "winners", v->winners },
 		{ "projections", v->projections }, { "packages", v->packages },     { "catalogs", v->catalogs },
-		{ "services", v->services },       { "blobs_hashed", v->blobs_hashed },
+		{ "services", v->services },       { "drivers", v->drivers },
+		       { "blobs_hashed", v->blobs_hashed },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)

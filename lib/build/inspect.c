@@ -1,5 +1,6 @@
 #include "build/internal.h"
 
+#include "build/inspect_internal.h"
 #include "registry/registry.h"
 
 /* What a file holds, in the field's own words. One function per kind; the table tells them apart by content. */
@@ -337,6 +338,7 @@ static bool set_store(JsonObject *o, struct ib_wim *wim, unsigned index, struct 
 	bool ok = ib_store_packages(store, &packages, err);
 	if (ok)
 		json_object_set_array_member(s, "packages", packages_json(packages));
+	ok = ok && inspect_set_drivers(store, s, err);
 	json_object_set_object_member(o, "store", s);
 	ib_store_free(store);
 	return ok;
@@ -464,6 +466,8 @@ bool ib_inspect(const char *path, unsigned index, const char *base, char *const 
 	set_text(o, "file", path);
 	if (g_file_test(path, G_FILE_TEST_IS_DIR))
 		ok = inspect_package(&q, o, err);
+	else if (g_str_has_suffix(path, ".inf") || g_str_has_suffix(path, ".INF"))
+		ok = inspect_driver(path, q.anchors, o, err); /* plain text: nothing but its name tells */
 	else
 		ok = ib_input_open(path, &q.in, err) && inspect_by_content(&q, o, err);
 	if (ok)

@@ -10,6 +10,7 @@
 #include "digest/digest.h"
 #include "media/media.h"
 #include "metadata/metadata.h"
+#include "driver/driver.h"
 #include "package/package.h"
 #include "profile/profile.h"
 #include "publish/publish.h"
@@ -62,6 +63,13 @@ struct uninstalled {
 	struct ib_removal_summary summary;
 };
 
+/** One driver package to add. */
+struct driver_item {
+	struct ib_driver *driver;
+	struct ib_driver_summary summary; /**< of the chosen edition, once added */
+	unsigned images;       /**< it was added to */
+};
+
 /** Digests of the finished ISO. */
 struct iso_digests {
 	uint8_t sha1[IB_DIGEST_MAX], sha256[IB_DIGEST_MAX], sm3[IB_DIGEST_MAX];
@@ -89,6 +97,7 @@ struct build {
 	GPtrArray *removals;   /**< struct removal * */
 	GPtrArray *uninstalls; /**< struct uninstalled * */
 	struct ib_cleanup_summary cleaned;
+	GPtrArray *drivers;    /**< struct driver_item * */
 	uint64_t payload_bytes;
 
 	struct ib_plan *plan;
@@ -206,6 +215,28 @@ char *cleanup_text(const struct ib_cleanup_summary *s);
 /** A technique by its word; NULL is the first. Throws IB_ERR_USAGE. */
 bool removal_technique(const char *word, enum ib_removal_technique *ret, struct ib_error **err);
 const char *removal_technique_word(enum ib_removal_technique technique);
+
+/* drivers.c */
+bool drivers_plan(struct build *b, struct ib_error **err);
+bool drivers_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** Open a package for the image of a store and verify it; ret: ib_driver_free. */
+bool driver_open(struct ib_store *store, const char *path, const struct ib_anchors *anchors, struct ib_driver **ret,
+		 struct ib_error **err);
+/** Its version as text; owned by the caller (g_free). */
+char *driver_version(const struct ib_driver *d);
+/** What Setup shall run for it, a line of SetupComplete.cmd; owned by the caller (g_free). */
+char *driver_first_boot(const struct ib_driver *d);
+/** Such lines for all packages that were added. */
+void drivers_script(const struct build *b, GString *commands);
+/** For build.json; owned by the caller. */
+JsonArray *drivers_json(const struct build *b);
+void driver_item_free(void *item);
+
+/* script.c: SetupComplete.cmd */
+#define SETUP_SCRIPT "Windows\\Setup\\Scripts\\SetupComplete.cmd"
+/** Put commands (lines ended by CR LF) into the script; one that is there is kept beside it and called first. */
+bool script_put(struct ib_wim *wim, struct ib_image *image, uint64_t time, const char *title, const char *commands,
+		struct ib_error **err);
 
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);

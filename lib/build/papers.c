@@ -108,6 +108,12 @@ static void fill_updates(const struct build *b, struct lists *l, struct ib_repor
 		const struct ib_mum *root = ib_package_root(u->package);
 		list_add(l, r->updates, u->kb, g_strdup_printf("%s; %s", root->package_id, u->trust.signer), root->release_type);
 	}
+	for (guint i = 0; i < b->drivers->len; i++) {
+		const struct driver_item *d = g_ptr_array_index(b->drivers, i);
+		g_autofree char *version = driver_version(d->driver);
+		list_add(l, r->updates, d->driver->inf_name,
+			 g_strdup_printf("%s; %s; %s", d->driver->store_name, version, d->driver->signer), "Driver");
+	}
 	for (guint i = 0; i < b->updates->len; i++) {
 		const struct update *u = g_ptr_array_index(b->updates, i);
 		if (u->skipped)

@@ -14,6 +14,7 @@ static const struct stage stages[] = {
 	{ "remove", "take components out", remove_plan, remove_apply },
 	{ "features", "switch optional features", features_plan, features_apply },
 	{ "cleanup", "drop from the store what is superseded", cleanup_plan, cleanup_apply },
+	{ "drivers", "add driver packages", drivers_plan, drivers_apply },
 	{ "values", "write the image's own values", values_plan, values_apply },
 	{ "store", "verify the component store in memory", NULL, store_apply },
 	{ "recovery", "put winre.wim back into its image", NULL, recovery_apply },
@@ -177,6 +178,7 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
 	b->removals = g_ptr_array_new_with_free_func((GDestroyNotify)removal_free);
 	b->uninstalls = g_ptr_array_new_with_free_func((GDestroyNotify)uninstalled_free);
+	b->drivers = g_ptr_array_new_with_free_func(driver_item_free);
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));
 	b->verify = json_object_new();
@@ -207,6 +209,7 @@ static void build_free(struct build *b)
 	g_ptr_array_unref(b->removals);
 	g_ptr_array_unref(b->uninstalls);
 	ib_cleanup_summary_clear(&b->cleaned);
+	g_ptr_array_unref(b->drivers);
 	g_ptr_array_unref(b->notes);
 	g_array_unref(b->times);
 	json_object_unref(b->verify);

@@ -170,6 +170,48 @@ static bool add_packages(struct service *s, struct ib_error **err)
 	return install_all(s, updates, err);
 }
 
+static bool add_driver(struct service *s, const char *path, GString *first_boot, struct ib_error **err)
+{
+	struct ib_driver_summary sum;
+	struct ib_driver *d = NULL;
+
+	if (!driver_open(s->store, path, s->anchors, &d, err))
+		return false;
+	bool ok = ib_store_add_driver(s->store, d, &sum, err);
+	if (ok && sum.known) {
+		say(s, "driver %s is there as %s", d->inf_name, sum.published);
+	} else if (ok) {
+		g_autofree char *line = driver_first_boot(d);
+		g_autofree char *version = driver_version(d);
+		say(s, "added driver %s %s as %s: %u files, %u devices, %u services that start at boot", d->inf_name, version,
+		    sum.published, sum.files, sum.devices, sum.boot_services->len);
+		g_string_append(first_boot, line);
+	}
+	if (ok)
+		ib_driver_summary_clear(&sum);
+	ib_driver_free(d);
+	return ok;
+}
+
+static bool add_drivers(struct service *s, struct ib_error **err)
+{
+	char *const *paths = s->o->drivers;
+	g_autoptr(GString) first_boot = g_string_new(NULL);
+
+	if (!paths || !*paths)
+		return true;
+	if (!s->o->trust || !*s->o->trust) {
+		ib_throw(err, IB_ERR_USAGE, "a driver is only added up to a trusted root, and none is given");
+		return ib_hint(err, "--trust FILE names the root that signed the driver's catalog");
+	}
+	if (!need_store(s, err) || (!s->anchors && !check_anchors(s->o->trust, s->o->now, &s->anchors, err)))
+		return false;
+	for (; *paths; paths++)
+		if (!add_driver(s, *paths, first_boot, err))
+			return false;
+	return !first_boot->len || script_put(s->wim, s->image, s->time, "drivers", first_boot->str, err);
+}
+
 /* A manifest's file, or its name in manifests/components. */
 static bool load_manifest(struct service *s, const char *name, struct ib_ini **ret, struct ib_error **err)
 {
@@ -290,7 +332,7 @@ static bool service_store(struct service *s, struct ib_error **err)
 		if (!remove_one(s, *name, err))
 			return ib_while(err, "removing '%s'", *name);
 	return set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
-	       clean_up(s, err) && close_store(s, err);
+	       add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
 }
 
 /* ---- files ---- */

@@ -12,9 +12,6 @@
  */
 
 #define UPDATE_POLICY "Policies\\Microsoft\\Windows\\WindowsUpdate"
-#define SETUP_SCRIPT "Windows\\Setup\\Scripts\\SetupComplete.cmd"
-/* A script longer than this is none. */
-#define SCRIPT_MAX (1u << 20)
 
 /* "L" of "V2020-L"; owned by the caller (g_free). */
 static char *product_line(const char *product)
@@ -160,43 +157,19 @@ static void append_removal(GString *s, const struct ib_removal *r)
 	}
 }
 
-static char *script_text(const struct build *b, const GArray *values, const char *old)
-{
-	GString *s = g_string_new(old && *old ? old : "@echo off\r\n");
-
-	if (s->len && !g_str_has_suffix(s->str, "\n"))
-		g_string_append(s, "\r\n");
-	g_string_append_printf(s, "rem %s %s\r\n", ib_ini_text(b->p, "profile", "name"),
-			       ib_ini_text(b->p, "profile", "version"));
-	for (guint i = 0; i < b->removals->len; i++)
-		append_removal(s, &((struct removal *)g_ptr_array_index(b->removals, i))->removal);
-	for (guint i = 0; i < values->len; i++)
-		append_value(s, &g_array_index(values, struct value, i));
-	g_string_append(s, "exit /b 0\r\n");
-	return g_string_free(s, FALSE);
-}
-
 static bool write_script(struct build *b, const GArray *values, struct ib_error **err)
 {
-	struct ib_image *image = ib_store_image(install_target(b)->store);
-	struct ib_wim *wim = install_target(b)->file->wim;
-	struct ib_node *node = ib_image_find(image, SETUP_SCRIPT), *windows = ib_image_find(image, "Windows");
-	struct ib_node_meta dir = { .attributes = IB_ATTR_DIRECTORY, .creation_time = b->filetime,
-				    .access_time = b->filetime, .write_time = b->filetime };
-	struct ib_node_meta meta = { .attributes = IB_ATTR_ARCHIVE, .creation_time = b->filetime,
-				     .access_time = b->filetime, .write_time = b->filetime };
-	g_autoptr(GBytes) old = NULL;
-	uint8_t hash[IB_WIM_HASH_SIZE];
+	struct ib_store *store = install_target(b)->store;
+	g_autoptr(GString) s = g_string_new(NULL);
+	g_autofree char *title = g_strdup_printf("%s %s", ib_ini_text(b->p, "profile", "name"),
+						 ib_ini_text(b->p, "profile", "version"));
 
-	if (node && !ib_image_read(image, SETUP_SCRIPT, SCRIPT_MAX, &old, err))
-		return false;
-	g_autofree char *old_text = old ? g_strndup(g_bytes_get_data(old, NULL), g_bytes_get_size(old)) : NULL;
-	g_autofree char *text = script_text(b, values, old_text);
-	if (windows)
-		dir.security = meta.security = ib_node_security(image, windows);
-	return ib_image_mkdir(image, "Windows\\Setup\\Scripts", &dir, NULL, err) &&
-	       ib_wim_add_bytes(wim, text, strlen(text), hash, err) &&
-	       ib_image_put(image, SETUP_SCRIPT, hash, &meta, NULL, err);
+	for (guint i = 0; i < b->removals->len; i++)
+		append_removal(s, &((struct removal *)g_ptr_array_index(b->removals, i))->removal);
+	drivers_script(b, s);
+	for (guint i = 0; i < values->len; i++)
+		append_value(s, &g_array_index(values, struct value, i));
+	return script_put(install_target(b)->file->wim, ib_store_image(store), b->filetime, title, s->str, err);
 }
 
 bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)

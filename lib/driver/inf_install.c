@@ -238,7 +238,7 @@ static bool need(struct reading *r, const struct ib_inf *inf, GPtrArray *include
 			found = ib_inf_section(in, l->fields[i]);
 		}
 		if (!found)
-			inf_left(r->a->left, inf, l->line, "Needs '%s', which no included INF of the image has", l->fields[i]);
+			inf_left(r->a->left, inf, l->line, "Needs '%s', which is not in what was included", l->fields[i]);
 		else if (!read_section(r, in, found, err))
 			return ib_while(err, "reading [%s], which %s:%u needs", l->fields[i], ib_inf_name(inf), l->line);
 	}
@@ -257,7 +257,8 @@ static bool include(struct reading *r, const struct ib_inf *inf, const struct ib
 		if (other)
 			g_ptr_array_add(included, other);
 		else
-			inf_left(r->a->left, inf, l->line, "Include '%s', which the image does not have", l->fields[i]);
+			inf_left(r->a->left, inf, l->line, "Include '%s', which %s", l->fields[i],
+				 r->q->include ? "the image does not have" : "was not looked into");
 	}
 	return true;
 }

@@ -51,6 +51,10 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "features", "disable", IB_INI_LIST, false, NULL, NULL, "optional features to turn off" },
 	{ "features", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a feature is switched; shown in the papers" },
 
+	{ "drivers", "packages", IB_INI_PATHS, false, NULL, NULL, "driver packages to add: .inf files, or folders with one" },
+	{ "drivers", "targets", IB_INI_WORDS, false, "install", "install|winre|boot", "images the drivers go into" },
+	{ "drivers", "trust", IB_INI_PATHS, false, NULL, NULL, "roots that may sign drivers; absent: those of [updates] trust" },
+
 	{ "media", "label", IB_INI_TEXT, true, NULL, NULL, "volume label and file name of the ISO" },
 	{ "media", "boot", IB_INI_WORDS, false, "bios, uefi", "bios|uefi", "boot entries of the ISO" },
 	{ "media", "compression", IB_INI_WORD, false, "lzx", "lzx|xpress|none", "compression of install.wim" },

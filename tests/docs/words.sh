@@ -87,7 +87,8 @@ for p in glob.glob("lib/servicing/*.c"):
     notes |= set(re.findall(r'\bid = "([a-z-]+)"', s)) if p.endswith("notes.c") else set()
     notes |= set(re.findall(r'^\t\{ "\w+", "([a-z-]+)", "', s, re.M)) if p.endswith("notes.c") else set()
 compare("note", notes, rows_under("Notes"), "docs/json.md")
-findings = set(re.findall(r'(?:found|unreadable)\(c, "([a-z-]+)"', text("lib/servicing/verify.c")))
+findings = set(re.findall(r'(?:found|unreadable)\(c, "([a-z-]+)"', text("lib/servicing/verify.c"))) | set(
+    re.findall(r'tell\(l, "([a-z-]+)"', text("lib/servicing/driver_verify.c")))
 compare("finding", findings, rows_under("Findings"), "docs/json.md")
 
 # JSON members: each name the code writes is in json.md

@@ -15,7 +15,7 @@ expect 2 "nothing was asked" "$imgbuild" service plain.wim:2 -o out.wim
 expect 3 "" "$imgbuild" service plain.wim:2 --put gone=docs/ -o out.wim
 expect 3 "Windows takes no" "$imgbuild" service plain.wim:2 --put 'new.txt=docs/a?' -o out.wim
 expect 3 "" "$imgbuild" service plain.wim:2 --enable-feature X -o out.wim
-expect 2 "no option '--add-driver'" "$imgbuild" service plain.wim:2 --add-driver x -o out.wim
+expect 2 "no option '--add-printer'" "$imgbuild" service plain.wim:2 --add-printer x -o out.wim
 [ ! -e out.wim ] || fail "an output of a failed run"
 [ -z "$(find . -name '*.part')" ] || fail "a part of an output"
 expect 0 "put docs\\\\new.txt" "$imgbuild" service plain.wim:2 --put new.txt=docs --put more=added/here --put new.txt=B.TXT \

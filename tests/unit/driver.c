@@ -363,7 +363,7 @@ Test(install, needs)
 	cr_expect_str_eq(((struct ib_driver_copy *)a.copies->pdata[0])->path, "Windows\\System32\\theirs.dll");
 	cr_assert_eq(a.left->len, 2);
 	cr_expect_str_eq(a.left->pdata[0], "t.inf:4: Include 'absent.inf', which the image does not have");
-	cr_expect_str_eq(a.left->pdata[1], "t.inf:5: Needs 'Unknown', which no included INF of the image has");
+	cr_expect_str_eq(a.left->pdata[1], "t.inf:5: Needs 'Unknown', which is not in what was included");
 	ib_driver_actions_clear(&a);
 }
 

@@ -12,6 +12,7 @@ const struct option service_options[] = {
 	{ "remove-package", 0, "NAME", true, "uninstall a package, by name or id" },
 	{ "enable-feature", 0, "NAME", true, "turn an optional feature on" },
 	{ "disable-feature", 0, "NAME", true, "turn an optional feature off" },
+	{ "add-driver", 0, "PATH", true, "add a driver (.inf, folder); needs --trust" },
 	{ "cleanup", 0, NULL, false, "drop superseded components from the store" },
 	{ "reset-base", 0, NULL, false, "and what updates replaced: they are permanent" },
 	{ "put", 0, "SOURCE=PATH", true, "put a file or a folder into the image" },
@@ -48,7 +49,9 @@ int cmd_service(struct context *c, struct ib_error **err)
 		.cleanup = args_has(c->args, "cleanup"), .reset_base = args_has(c->args, "reset-base"), .trust = trust,
 		.now = c->now, .threads = c->threads, .progress = c->progress,
 	};
+	g_autofree char **drivers = args_values(c->args, "add-driver");
 
+	o.drivers = drivers;
 	if (!fill(c, &o, err) || !ib_service_run(&o, &json, err))
 		return -1;
 	ib_progress_done(c->progress);

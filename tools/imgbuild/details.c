@@ -22,13 +22,13 @@ static const struct {
 	  "manifests and approval policies.",
 	  "imgbuild profile show profiles/lab-icbc.ini --vars out/demo/vars.ini" },
 	{ "inspect",
-	  "The kind of file is told by its content, not by its name. FILE:2 also opens the component store of image 2 of a "
-	  "WIM, or of install.wim in an ISO, and lists its packages and features. Without --trust no signature is judged, "
+	  "The kind of file is told by its content, and by its name for an .inf, which is read with its driver package. FILE:2 also opens the component store of image 2 of a "
+	  "WIM, or of install.wim in an ISO, and lists its packages, features and drivers. Without --trust no signature is judged, "
 	  "and the answer says so.",
 	  "imgbuild inspect out/mine/CMGE_V2020L_9B.iso:1" },
 	{ "service",
-	  "Works on any WIM; packages, removals and features need a Windows image. An ISO stands for its install.wim, and "
-	  "the output is a WIM all the same. Order: packages, packages removed, components removed, features, cleanup, "
+	  "Works on any WIM; packages, removals, features and drivers need a Windows image. An ISO stands for its install.wim, and "
+	  "the output is a WIM all the same. Order: packages, packages removed, components removed, features, drivers, cleanup, "
 	  "files, registry. A component goes with its package (uninstall); or an empty version of it is installed, and the "
 	  "store keeps it for updates (empty-winner); or it is cut out of packages that stay (surgery), and the image is "
 	  "marked unserviceable. --cleanup drops what superseded updates brought; --reset-base also what installed ones "
