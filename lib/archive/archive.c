@@ -1,4 +1,4 @@
-#include "archive/archive.h"
+#include "archive/internal.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -238,19 +238,15 @@ void ib_archive_free(struct ib_archive *a)
 
 /* ---- members ---- */
 
-/*
- * The member's name with '\' between parts into a->member_name. A name that
- * could leave the folder it is unpacked into is refused, never repaired.
- */
-static bool take_name(struct ib_archive *a, const char *name, struct ib_error **err)
+bool archive_take_name(const char *archive, unsigned number, const char *name, GString *ret, struct ib_error **err)
 {
 	if (!name || !g_utf8_validate(name, -1, NULL))
-		return ib_throw(err, IB_ERR_INPUT, "archive '%s': the name of member %u is not valid UTF-8",
-				a->name, a->members);
+		return ib_throw(err, IB_ERR_INPUT, "archive '%s': the name of member %u is not valid UTF-8", archive,
+				number);
 	g_autofree char *slashed = g_strdelimit(g_strdup(name), "\\", '/');
 	g_auto(GStrv) parts = g_strsplit(slashed, "/", -1);
 
-	g_string_truncate(a->member_name, 0);
+	g_string_truncate(ret, 0);
 	for (char **p = parts; *p; p++) {
 		if (strcmp(*p, ".") == 0)
 			continue;
@@ -258,10 +254,10 @@ static bool take_name(struct ib_archive *a, const char *name, struct ib_error **
 		bool empty = **p == '\0' && (p == parts || p[1]);
 		if (empty || strcmp(*p, "..") == 0 || strchr(*p, ':'))
 			return ib_throw(err, IB_ERR_INPUT, "archive '%s': the name '%s' of member %u leads out of it",
-					a->name, name, a->members);
-		if (a->member_name->len > 0 && **p)
-			g_string_append_c(a->member_name, '\\');
-		g_string_append(a->member_name, *p);
+					archive, name, number);
+		if (ret->len > 0 && **p)
+			g_string_append_c(ret, '\\');
+		g_string_append(ret, *p);
 	}
 	return true;
 }
@@ -321,7 +317,7 @@ bool ib_archive_next(struct ib_archive *a, struct ib_archive_member *ret, bool *
 		if (++a->members > MEMBERS_MAX)
 			return ib_throw(err, IB_ERR_INPUT, "archive '%s' has more than %u members, the most accepted",
 					a->name, MEMBERS_MAX);
-		if (!take_name(a, archive_entry_pathname(entry), err))
+		if (!archive_take_name(a->name, a->members, archive_entry_pathname(entry), a->member_name, err))
 			return false;
 	} while (archive_entry_filetype(entry) == AE_IFDIR);
 	if (archive_entry_filetype(entry) != AE_IFREG)

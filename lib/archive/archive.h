@@ -1,7 +1,7 @@
 /**
  * archive: cabinets and ZIP archives through libarchive, read as streams in
- * their own order, once. Trailing bytes after a cabinet (an Authenticode
- * signature) are accepted.
+ * their own order, once; and cabinets folder by folder. Trailing bytes after a
+ * cabinet (an Authenticode signature) are accepted.
  */
 #ifndef IB_ARCHIVE_ARCHIVE_H
 #define IB_ARCHIVE_ARCHIVE_H
@@ -38,5 +38,53 @@ bool ib_archive_bytes(struct ib_archive *a, uint64_t limit, GBytes **ret, struct
 
 /** Free; NULL is fine. */
 void ib_archive_free(struct ib_archive *a);
+
+/* ---- cabinets by their table of contents ---- */
+
+/**
+ * A cabinet whose folders (runs of files compressed together) can be read one by one.
+ * Threads: once opened it does not change; folders may be read by several threads, an ib_archive each.
+ */
+struct ib_cabinet;
+
+/** A file of a cabinet. */
+struct ib_cabinet_file {
+	const char *name; /**< as in ib_archive_member; borrowed from the cabinet */
+	uint64_t size;    /**< bytes */
+	unsigned folder;  /**< 0-based */
+	uint64_t offset;  /**< of its first byte in the folder's content */
+};
+
+/**
+ * Read a cabinet's table of contents; a reference on in is taken. Bytes behind the cabinet are accepted.
+ * Throws IB_ERR_INPUT when it is none, is damaged or one of a set, or holds a name that leads out of it.
+ * Result: ib_cabinet_free.
+ */
+bool ib_cabinet_open(struct ib_input *in, struct ib_cabinet **ret, struct ib_error **err) IB_MUST_CHECK;
+/** Free; NULL is fine. */
+void ib_cabinet_free(struct ib_cabinet *c);
+
+/** How many files it has. */
+size_t ib_cabinet_count(const struct ib_cabinet *c);
+/** File i in the order of the table; i must be below the count. Borrowed. */
+const struct ib_cabinet_file *ib_cabinet_file(const struct ib_cabinet *c, size_t i);
+/** How many folders it has. */
+unsigned ib_cabinet_folders(const struct ib_cabinet *c);
+
+/**
+ * Read one folder: its files come in the order of the table.
+ * @param folder  0-based, below ib_cabinet_folders()
+ * Throws as ib_archive_open(). Result: ib_archive_free; the cabinet may be freed before.
+ */
+bool ib_cabinet_read(struct ib_cabinet *c, unsigned folder, struct ib_archive **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/**
+ * A file that is not compressed, where it lies; the blocks' checksums are not looked at.
+ * @param name  of the result, for messages; copied
+ * @param ret   owned by the caller (ib_input_unref); NULL when the file is compressed
+ */
+bool ib_cabinet_map(struct ib_cabinet *c, size_t file, const char *name, struct ib_input **ret, struct ib_error **err)
+	IB_MUST_CHECK;
 
 #endif

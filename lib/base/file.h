@@ -44,6 +44,13 @@ bool ib_input_spool(struct ib_stream *stream, const char *dir, const char *name,
 /** An input over an open file, as it is now. @param fd  taken, also on failure */
 bool ib_input_from_fd(int fd, const char *name, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
 
+/**
+ * An input over an open regular file, as long as it is now. The fd is taken, also on failure.
+ * @param name  for messages; copied
+ * Throws IB_ERR_SYSTEM.
+ */
+bool ib_input_adopt(int fd, const char *name, struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /** An input over memory; takes a reference on bytes. */
 struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name);
 

@@ -17,6 +17,7 @@ struct ib_input {
 	struct ib_input *parent;
 	/* for a part */
 	struct ib_extent *extents;
+	uint64_t *starts; /* where each extent begins in this input */
 	size_t count;
 };
 
@@ -59,6 +60,24 @@ bool ib_input_from_fd(int file, const char *name, struct ib_input **ret, struct 
 	return true;
 }
 
+bool ib_input_adopt(int fd, const char *name, struct ib_input **ret, struct ib_error **err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", name);
+		close(fd);
+		return false;
+	}
+	struct ib_input *in = g_new0(struct ib_input, 1);
+	in->refs = 1;
+	in->name = g_strdup(name);
+	in->size = (uint64_t)st.st_size;
+	in->fd = fd;
+	*ret = in;
+	return true;
+}
+
 struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name)
 {
 	struct ib_input *in = g_new0(struct ib_input, 1);
@@ -90,7 +109,10 @@ bool ib_input_part(struct ib_input *parent, const struct ib_extent *extents, siz
 	in->size = size;
 	in->parent = ib_input_ref(parent);
 	in->extents = g_memdup2(extents, count * sizeof *extents);
+	in->starts = g_new(uint64_t, count + 1);
 	in->count = count;
+	for (size_t i = 0; i < count; i++)
+		in->starts[i] = i > 0 ? in->starts[i - 1] + extents[i - 1].length : 0;
 	*ret = in;
 	return true;
 }
@@ -111,6 +133,7 @@ void ib_input_unref(struct ib_input *in)
 		g_bytes_unref(in->bytes);
 	ib_input_unref(in->parent);
 	g_free(in->extents);
+	g_free(in->starts);
 	g_free(in->name);
 	g_free(in);
 }
@@ -131,6 +154,21 @@ const char *ib_input_name(const struct ib_input *in)
 	return in->name;
 }
 
+/* The last extent that begins at or before an offset: a file inside a cabinet can have 30,000 of them. */
+static size_t extent_at(const struct ib_input *in, uint64_t offset)
+{
+	size_t low = 0, high = in->count;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+		if (in->starts[mid] <= offset)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 /*
  * Where bytes of this input lie in the file below: the fd and offset of byte
  * `offset`, and how many of `len` bytes are contiguous from there.
@@ -139,9 +177,8 @@ const char *ib_input_name(const struct ib_input *in)
 static struct ib_input *locate(struct ib_input *in, uint64_t offset, uint64_t len, uint64_t *ret_at, uint64_t *ret_run)
 {
 	while (in->parent) {
-		size_t i = 0;
-		while (i + 1 < in->count && offset >= in->extents[i].length)
-			offset -= in->extents[i++].length;
+		size_t i = extent_at(in, offset);
+		offset -= in->starts[i];
 		len = MIN(len, in->extents[i].length - offset);
 		offset += in->extents[i].offset;
 		in = in->parent;

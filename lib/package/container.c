@@ -1,161 +1,168 @@
-/* Members of a cabinet, of the cabinets inside a cabinet, or of a folder: shown one after the other. */
+/* Containers: the outermost unit, the cabinets and images in it that may be packages, and the .psf files beside them. */
 #include "package/internal.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "archive/archive.h"
+/* Most inner cabinets looked into: an .msu has about five. */
+#define INNER_MAX 64
 
-/* Most levels of folders in an expanded package: a component's folder and one or two below. */
-#define FOLDER_DEPTH 16
-
-/* A cabinet that holds (part of) a package; WSUSSCAN.cab is the update agent's own. */
-static bool is_inner_cab(const char *name)
+/* A container that may hold (part of) a package; WSUSSCAN.cab is the update agent's own. */
+static bool is_inner(const char *name)
 {
-	return package_has_suffix(name, ".cab") && !strchr(name, '\\') &&
+	return !strchr(name, '\\') && (package_has_suffix(name, ".cab") || package_has_suffix(name, ".wim")) &&
 	       g_ascii_strcasecmp(name, "WSUSSCAN.cab") != 0;
 }
 
-/* ---- cabinets ---- */
-
-static bool walk_inner(struct ib_stream *stream, const char *cab, uint64_t size, member_fn fn, void *data,
-		       struct ib_error **err);
-
-static bool walk_archive(struct ib_archive *a, const char *cab, member_fn fn, void *data, struct ib_error **err)
+bool package_is_psf(const char *name)
 {
-	struct ib_archive_member am;
-	bool more;
-
-	for (;;) {
-		if (!ib_archive_next(a, &am, &more, err))
-			return false;
-		if (!more)
-			return true;
-		struct ib_stream *stream = ib_archive_stream(a);
-		if (!cab && is_inner_cab(am.name)) {
-			g_autofree char *name = g_strdup(am.name);
-			if (!walk_inner(stream, name, am.size, fn, data, err))
-				return false;
-			continue;
-		}
-		struct member m = { .cab = cab, .name = am.name, .size = am.size, .stream = stream };
-		bool ok = fn(&m, data, err);
-		ib_stream_free(stream);
-		if (!ok)
-			return false;
-	}
+	return !strchr(name, '\\') && package_has_suffix(name, ".psf");
 }
 
-/* Takes stream. The inner cabinet itself is shown first, without a stream. */
-static bool walk_inner(struct ib_stream *stream, const char *cab, uint64_t size, member_fn fn, void *data,
-		       struct ib_error **err)
+/* The outermost unit is itself the package: cabinets beside it are its own files. */
+static bool is_package(const struct unit *u)
 {
-	struct member m = { .name = cab, .size = size };
-	struct ib_archive *inner = NULL;
+	guint i;
 
-	if (!fn(&m, data, err)) {
-		ib_stream_free(stream);
-		return false;
-	}
-	if (!ib_archive_open_stream(stream, cab, &inner, err))
-		return false;
-	bool ok = walk_archive(inner, cab, fn, data, err);
-	ib_archive_free(inner);
-	return ok || ib_while(err, "reading the inner cabinet '%s'", cab);
+	return package_unit_find(u, "update.mum", &i) || package_unit_find(u, "_manifest_.cix.xml", &i);
 }
 
-static bool walk_cab(const struct container *c, member_fn fn, void *data, struct ib_error **err)
+static bool add_inner(struct container *c, guint i, struct ib_error **err)
 {
-	struct ib_archive *a;
-
-	if (!ib_archive_open(c->in, &a, err))
-		return false;
-	bool ok = walk_archive(a, NULL, fn, data, err);
-	ib_archive_free(a);
-	return ok;
-}
-
-/* ---- folders ---- */
-
-static bool list_entry(const char *folder, const char *name, unsigned depth, GPtrArray *names, struct ib_error **err);
-
-/* Names of all files below folder/sub, with '/' between parts, in no order yet. */
-static bool list_folder(const char *folder, const char *sub, unsigned depth, GPtrArray *names, struct ib_error **err)
-{
-	g_autofree char *path = g_build_filename(folder, sub, NULL);
-	g_autoptr(GError) why = NULL;
-	g_autoptr(GDir) dir = g_dir_open(path, 0, &why);
-	const char *entry;
-
-	if (!dir)
-		return ib_throw(err, IB_ERR_SYSTEM, "cannot list '%s': %s", path, why->message);
-	if (depth > FOLDER_DEPTH)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is more than %u folders deep", path, FOLDER_DEPTH);
-	while ((entry = g_dir_read_name(dir))) {
-		g_autofree char *name = *sub ? g_strconcat(sub, "/", entry, NULL) : g_strdup(entry);
-		if (!g_utf8_validate(entry, -1, NULL) || strpbrk(entry, "\\:"))
-			return ib_throw(err, IB_ERR_INPUT, "'%s' holds a file whose name Windows cannot have", path);
-		if (!list_entry(folder, name, depth, names, err))
-			return false;
-	}
-	return true;
-}
-
-static bool list_entry(const char *folder, const char *name, unsigned depth, GPtrArray *names, struct ib_error **err)
-{
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", path);
-	if (S_ISDIR(st.st_mode))
-		return list_folder(folder, name, depth + 1, names, err);
-	if (!S_ISREG(st.st_mode))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is neither a file nor a folder", path);
-	if (names->len >= MEMBERS_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' has more than %u files, the most accepted", folder, MEMBERS_MAX);
-	g_ptr_array_add(names, g_strdup(name));
-	return true;
-}
-
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool walk_file(const struct container *c, const char *name, member_fn fn, void *data, struct ib_error **err)
-{
-	g_autofree char *path = g_build_filename(c->path, name, NULL);
-	g_autofree char *shown = g_strdelimit(g_strdup(name), "/", '\\');
+	const struct unit_file *f = package_unit_file(c->outer, i);
 	ib_auto_input in = NULL;
+	struct unit *u;
 
-	if (!ib_input_open(path, &in, err))
-		return false;
-	struct ib_stream *stream = ib_stream_from_input(in);
-	if (is_inner_cab(shown))
-		return walk_inner(stream, shown, ib_input_size(in), fn, data, err);
-	struct member m = { .name = shown, .size = ib_input_size(in), .stream = stream };
-	bool ok = fn(&m, data, err);
-	ib_stream_free(stream);
-	return ok;
-}
-
-static bool walk_folder(const struct container *c, member_fn fn, void *data, struct ib_error **err)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-
-	if (!list_folder(c->path, "", 0, names, err))
-		return false;
-	g_ptr_array_sort(names, compare_names); /* a folder's own order differs from machine to machine */
-	for (guint i = 0; i < names->len; i++) {
-		if (!walk_file(c, g_ptr_array_index(names, i), fn, data, err))
-			return false;
-	}
+	if (c->units->len > INNER_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "it holds more than %u cabinets, the most accepted", INNER_MAX);
+	if (!package_unit_input(c->outer, i, c->spool_dir, &in, err) || !package_unit_open(in, f->name, &u, err))
+		return ib_while(err, "reading the inner cabinet '%s'", f->name);
+	g_ptr_array_add(c->units, u);
 	return true;
 }
 
-bool package_walk(const struct container *c, member_fn fn, void *data, struct ib_error **err)
+static bool add_all(struct container *c, struct ib_error **err)
 {
-	return c->in ? walk_cab(c, fn, data, err) : walk_folder(c, fn, data, err);
+	bool package = is_package(c->outer);
+
+	g_ptr_array_add(c->units, c->outer);
+	for (guint i = 0; !package && i < c->outer->files->len; i++)
+		if (is_inner(package_unit_file(c->outer, i)->name) && !add_inner(c, i, err))
+			return false;
+	c->members = c->outer->files->len;
+	for (guint i = 1; i < c->units->len; i++)
+		c->members += ((const struct unit *)c->units->pdata[i])->files->len;
+	return c->members <= MEMBERS_MAX ||
+	       ib_throw(err, IB_ERR_INPUT, "'%s' has %u members, at most %u are accepted", c->path, c->members,
+			MEMBERS_MAX);
+}
+
+static uint64_t folder_size(const struct unit *u)
+{
+	uint64_t sum = 0;
+
+	for (guint i = 0; i < u->files->len; i++)
+		sum += package_unit_file(u, i)->size;
+	return sum;
+}
+
+static bool open_outer(struct container *c, struct ib_error **err)
+{
+	if (g_file_test(c->path, G_FILE_TEST_IS_DIR)) {
+		c->kind = IB_PACKAGE_FOLDER;
+		if (!package_unit_open_folder(c->path, &c->outer, err))
+			return false;
+		c->file_size = folder_size(c->outer);
+		return true;
+	}
+	if (!ib_input_open(c->path, &c->in, err) || !package_unit_open(c->in, NULL, &c->outer, err))
+		return false;
+	c->kind = c->outer->form == UNIT_WIM ? IB_PACKAGE_MSU_WIM : IB_PACKAGE_CAB;
+	c->file_size = ib_input_size(c->in);
+	return true;
+}
+
+bool package_container_open(const char *path, const struct ib_package_options *options, struct container **ret,
+			    struct ib_error **err)
+{
+	struct container *c = g_new0(struct container, 1);
+
+	c->refs = 1;
+	c->path = g_strdup(path);
+	c->spool_dir = options ? g_strdup(options->spool_dir) : NULL;
+	c->units = g_ptr_array_new_with_free_func((GDestroyNotify)package_unit_free);
+	if (!open_outer(c, err) || !add_all(c, err)) {
+		package_container_unref(c);
+		return false;
+	}
+	*ret = c;
+	return true;
+}
+
+void package_container_unref(struct container *c)
+{
+	if (!c || --c->refs > 0)
+		return;
+	if (c->units->len == 0) /* opening failed between */
+		package_unit_free(c->outer);
+	g_ptr_array_unref(c->units);
+	ib_input_unref(c->in);
+	g_free(c->path);
+	g_free(c->spool_dir);
+	g_free(c);
+}
+
+/* ---- .psf files ---- */
+
+static bool same_stem(const char *psf, const char *name)
+{
+	const char *base = package_base_name(name), *dot = strrchr(base, '.');
+	size_t n = dot ? (size_t)(dot - base) : strlen(base);
+
+	return strlen(psf) == n + strlen(".psf") && g_ascii_strncasecmp(psf, base, n) == 0;
+}
+
+/* The .psf of a unit among its own and the outermost one's files: by the unit's name, else the only one. */
+static bool psf_inside(struct container *c, struct unit *unit, struct ib_input **ret, struct ib_error **err)
+{
+	struct unit *const places[] = { unit, c->outer };
+	struct unit *found = NULL;
+	guint at = 0, count = 0;
+
+	for (size_t k = 0; k < (unit == c->outer ? 1 : 2); k++) {
+		for (guint i = 0; i < places[k]->files->len; i++) {
+			const char *name = package_unit_file(places[k], i)->name;
+			if (!package_is_psf(name))
+				continue;
+			bool same = unit->name && same_stem(name, unit->name);
+			if (same || count == 0) {
+				found = places[k];
+				at = i;
+			}
+			count++;
+			if (same)
+				return package_unit_input(found, at, c->spool_dir, ret, err);
+		}
+	}
+	if (count > 1)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' has %u .psf files, and none is named after '%s'", c->path, count,
+				unit->name ? unit->name : "its index");
+	*ret = NULL;
+	return !found || package_unit_input(found, at, c->spool_dir, ret, err);
+}
+
+bool package_container_psf(struct container *c, struct unit *unit, struct ib_input **ret, struct ib_error **err)
+{
+	if (!psf_inside(c, unit, ret, err))
+		return false;
+	if (*ret || c->kind == IB_PACKAGE_FOLDER)
+		return true;
+	/* Beside a cabinet, under its name. */
+	const char *dot = strrchr(package_base_name(c->path), '.');
+	size_t n = dot ? (size_t)(dot - c->path) : strlen(c->path);
+	for (size_t k = 0; k < 2; k++) {
+		g_autofree char *path = g_strdup_printf("%.*s%s", (int)n, c->path, k ? ".PSF" : ".psf");
+		if (g_file_test(path, G_FILE_TEST_EXISTS))
+			return ib_input_open(path, ret, err);
+	}
+	return true;
 }

@@ -3,7 +3,9 @@
 #define IB_PACKAGE_INTERNAL_H
 
 #include "package/package.h"
+#include "archive/archive.h"
 #include "digest/digest.h"
+#include "wim/wim.h"
 
 /* Most bytes of a manifest: the largest known have 6 MiB; lib/xml takes no more. */
 #define MANIFEST_MAX (64u << 20)
@@ -79,27 +81,7 @@ bool package_read_memberships(struct manifest *m, const struct ib_xml_node *root
 /** Collect firewallRule and Task nodes, and the names of elements nobody handles. */
 void package_read_rest(struct manifest *m, const struct ib_xml_node *root);
 
-/* ---- containers ---- */
-
-/** One member of a container, as package_walk() shows it. */
-struct member {
-	const char *cab;        /* the inner cabinet it is in, or NULL */
-	const char *name;       /* '\' between parts */
-	uint64_t size;          /* bytes; UINT64_MAX when unknown */
-	struct ib_stream *stream; /* valid for the call */
-};
-
-/** @return false with an error thrown to stop */
-typedef bool (*member_fn)(const struct member *member, void *data, struct ib_error **err);
-
-/** Something members can be read from, again and again. */
-struct container {
-	char *path;
-	struct ib_input *in;  /* NULL: a folder */
-};
-
-/** Show every member once, those of inner cabinets after the cabinet itself; in a fixed order. */
-bool package_walk(const struct container *c, member_fn fn, void *data, struct ib_error **err) IB_MUST_CHECK;
+/* ---- names ---- */
 
 /** Name behind the last '\'; borrowed from name. */
 const char *package_base_name(const char *name);
@@ -107,21 +89,267 @@ const char *package_base_name(const char *name);
 /** Whether a name ends so, without case. */
 bool package_has_suffix(const char *name, const char *suffix);
 
-/** A file that a member may be. */
-struct payload {
-	struct ib_payload_entry pub;
+/* ---- spool.c ---- */
+
+struct spool;
+
+/** Where something lies in a spool. */
+struct place {
+	uint64_t at, size;
+	bool there;
 };
 
-/** Fill p->payload from the manifests; refuses members that are differentials. */
+/** A spool in dir (NULL: the usual place); no file is made before the first byte. Any thread may use it. */
+struct spool *package_spool_new(const char *dir);
+void package_spool_free(struct spool *s);
+bool package_spool_add(struct spool *s, GBytes *bytes, struct place *ret, struct ib_error **err) IB_MUST_CHECK;
+bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+/** A whole stream into an unlinked file of its own. */
+bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
+			  struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- unit.c ---- */
+
+enum unit_form { UNIT_CAB, UNIT_WIM, UNIT_FOLDER };
+
+/** A file of a unit. */
+struct unit_file {
+	const char *name;    /* '\' between parts */
+	uint64_t size;       /* bytes */
+	unsigned folder;     /* cabinet: the folder it is compressed in */
+	const uint8_t *hash; /* WIM: its blob, NULL when it is empty */
+};
+
+/** One place whose files share one set of names: a cabinet, a WIM's image, a folder. */
+struct unit {
+	enum unit_form form;
+	char *name;              /* of an inner one: that of its file; NULL: the outermost */
+	char *path;              /* for messages; a folder's */
+	struct ib_input *in;
+	struct ib_cabinet *cab;
+	struct ib_wim *wim;
+	GArray *files;           /* struct unit_file */
+	GHashTable *by_name;     /* folded name -> index */
+	GStringChunk *names;
+};
+
+/** @return false with an error thrown to stop */
+typedef bool (*unit_fn)(guint file, struct ib_stream *stream, void *data, struct ib_error **err);
+
+bool package_unit_open(struct ib_input *in, const char *name, struct unit **ret, struct ib_error **err) IB_MUST_CHECK;
+bool package_unit_open_folder(const char *path, struct unit **ret, struct ib_error **err) IB_MUST_CHECK;
+void package_unit_free(struct unit *u);
+const struct unit_file *package_unit_file(const struct unit *u, guint i);
+/** The first file of a name, without case. */
+bool package_unit_find(const struct unit *u, const char *name, guint *ret);
+/** Read the files that are wanted (a byte for each), in the unit's order. */
+bool package_unit_each(struct unit *u, const uint8_t *wanted, unit_fn fn, void *data, struct ib_error **err)
+	IB_MUST_CHECK;
+/** A file for reading at any offset: where it lies if that can be, else out of a temporary file. */
+bool package_unit_input(struct unit *u, guint i, const char *spool_dir, struct ib_input **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/** A whole file. */
+bool package_unit_bytes(struct unit *u, guint i, uint64_t limit, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- container.c ---- */
+
+/** What a path leads to. Shared by its packages. */
+struct container {
+	int refs;
+	char *path;
+	char *spool_dir;     /* or NULL */
+	enum ib_package_container kind;
+	uint64_t file_size;
+	struct ib_input *in; /* NULL: a folder */
+	GPtrArray *units;    /* struct unit *, owned; the outermost first */
+	struct unit *outer;
+	guint members;       /* files of all units */
+};
+
+bool package_container_open(const char *path, const struct ib_package_options *options, struct container **ret,
+			    struct ib_error **err) IB_MUST_CHECK;
+void package_container_unref(struct container *c);
+/** The .psf of a unit; NULL: there is none. */
+bool package_container_psf(struct container *c, struct unit *unit, struct ib_input **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+bool package_is_psf(const char *name);
+
+/* ---- cix.c: indexes ---- */
+
+struct hash {
+	bool there;
+	enum ib_digest_algorithm algorithm;
+	uint8_t value[IB_DIGEST_MAX];
+};
+
+bool package_hash_fits(const struct hash *h, GBytes *bytes);
+
+enum source_type { SOURCE_NONE, SOURCE_RAW, SOURCE_DELTA, SOURCE_UNKNOWN };
+enum basis_type { BASIS_NONE, BASIS_FILE, BASIS_OUTSIDE };
+
+/** One way to make a file. Strings belong to the index. */
+struct cix_delta {
+	enum source_type source;
+	const char *type;        /* as written */
+	const char *name;        /* a member; NULL: a range of the .psf */
+	uint64_t offset, length;
+	struct hash source_hash;
+	enum basis_type basis;
+	const char *basis_id;    /* BASIS_FILE */
+	guint basis_file;
+	uint64_t basis_length;   /* BASIS_OUTSIDE; UINT64_MAX: not said */
+	struct hash basis_hash;
+	const char *basis_name;  /* or NULL */
+};
+
+struct cix_file {
+	const char *name; /* '\' between parts */
+	uint64_t length;
+	struct hash hash;
+	guint first, count; /* its deltas */
+	guint chosen;       /* the one that needs least */
+	unsigned line;
+};
+
+/** An index, and where its bytes are. */
+struct cix {
+	char *what;               /* its file name */
+	uint64_t container_length;
+	GArray *files;            /* struct cix_file */
+	GArray *deltas;           /* struct cix_delta */
+	GHashTable *by_name, *by_id;
+	GStringChunk *strings;
+	/* one of these two */
+	struct unit *unit;        /* numbered members; borrowed */
+	struct ib_input *psf;
+	struct spool *spool;      /* borrowed */
+	struct place *members;    /* of the unit's files, once fetched */
+	struct place *results;    /* of files others are based on, once made; under lock */
+	uint8_t *is_basis;
+	GMutex lock;
+};
+
+/** Throws IB_ERR_INPUT with file and line. */
+bool package_cix_parse(GBytes *bytes, const char *what, struct cix **ret, struct ib_error **err) IB_MUST_CHECK;
+void package_cix_free(struct cix *c);
+const struct cix_file *package_cix_file(const struct cix *c, guint i);
+/** The delta chosen for file i. */
+const struct cix_delta *package_cix_delta(const struct cix *c, guint i);
+bool package_cix_find(const struct cix *c, const char *name, guint *ret);
+
+/* ---- cix_bytes.c ---- */
+
+void package_cix_use_unit(struct cix *c, struct unit *unit, struct spool *spool);
+bool package_cix_use_psf(struct cix *c, struct ib_input *psf, struct spool *spool, struct ib_error **err) IB_MUST_CHECK;
+/** Numbered members that some files (a byte for each) are made of, into the spool. Once they are there, files may be
+ *  made by several threads. */
+bool package_cix_fetch(struct cix *c, const uint8_t *files, struct ib_error **err) IB_MUST_CHECK;
+/** Whether a delta's range lies in the .psf. */
+bool package_cix_range(const struct cix *c, const struct cix_delta *d, struct ib_error **err) IB_MUST_CHECK;
+/** Length and hash of a file. */
+bool package_cix_check(const struct cix *c, guint file, GBytes *bytes, struct ib_error **err) IB_MUST_CHECK;
+
+struct cix_result {
+	GBytes *bytes; /* the file; owned by the caller */
+	bool outside;  /* it needs a base from outside: bytes are the record, NULL when the base itself is the file */
+};
+
+/** Make a file out of the package alone, as far as that goes. */
+bool package_cix_get(struct cix *c, guint file, struct cix_result *ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- pipeline.c ---- */
+
+struct pipeline;
+struct slot;
+
+struct pipeline_ops {
+	/** On a worker; leaves result or error in the job. */
+	void (*run)(void *job, struct pipeline *pl, struct slot *slot, void *data);
+	/** On the thread that puts, in that order. */
+	bool (*deliver)(void *job, void *data, struct ib_error **err);
+	void (*free)(void *job);
+};
+
+/** @param threads  1: jobs run when they are put  @param budget  bytes of all jobs together, but for one */
+struct pipeline *package_pipeline_new(unsigned threads, uint64_t budget, const struct pipeline_ops *ops, void *data);
+/** Takes job, also on failure. cost: bytes it holds. */
+bool package_pipeline_put(struct pipeline *pl, void *job, uint64_t cost, struct ib_error **err) IB_MUST_CHECK;
+/** Until all are delivered. */
+bool package_pipeline_flush(struct pipeline *pl, struct ib_error **err) IB_MUST_CHECK;
+/** Called by run(): it will hold so many bytes more; waits until there is room. */
+void package_pipeline_reserve(struct pipeline *pl, struct slot *slot, uint64_t bytes);
+/** Called by run(): from now on it holds so many bytes in all. */
+void package_pipeline_settle(struct pipeline *pl, struct slot *slot, uint64_t bytes);
+/** Stops; jobs not delivered are freed. NULL is fine. */
+void package_pipeline_free(struct pipeline *pl);
+
+/* ---- virtual files and payload: files.c ---- */
+
+/** A file the package has, by whatever it is made of. */
+struct vfile {
+	const char *name;
+	uint64_t size;      /* as the package has it */
+	struct cix *cix;    /* NULL: a member of the unit */
+	guint at;           /* in the index, or in the unit */
+	struct payload *payload; /* or NULL: no manifest names it */
+	enum ib_payload_kind kind;
+};
+
+/** A file that a manifest names. */
+struct payload {
+	struct ib_payload_entry pub;
+	struct vfile *vfile[IB_PAYLOAD_KINDS]; /* what brings it, or NULL */
+	const struct cix_delta *history;       /* which base its forward differential has, or what it is carried from */
+	guint index;                           /* in p->payloads */
+};
+
+/** Fill p->vfiles from unit and indexes. */
+bool package_list_files(struct ib_package *p, struct ib_error **err) IB_MUST_CHECK;
+/** Fill p->payload and p->payloads from the manifests and vfiles. */
 bool package_index_payload(struct ib_package *p, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- make.c: differentials to files ---- */
+
+/** Where bases come from, for one package. */
+struct maker {
+	const struct ib_package *p;
+	const struct ib_payload_source *source; /* or NULL */
+};
+
+/** Whether bytes are the file its manifest means. Throws IB_ERR_VERIFY. */
+bool package_check_file(const struct payload *pl, GBytes *bytes, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * The bytes of a virtual file; member: those of a member, already read, else NULL. A record that makes it may need a
+ * base of the source. *ret NULL: it cannot be had, why is appended to.
+ */
+bool package_vfile_bytes(const struct maker *m, const struct vfile *vf, GBytes *member, GBytes **ret, GString *why,
+			 struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Make a file of its differentials, or get it from elsewhere.
+ * @param records  by kind; NULL where there is none
+ * @param ret      NULL: it cannot be had, why says the reason
+ * @param ret_bad  whether a record led to something with a wrong hash
+ */
+bool package_make_file(const struct maker *m, const struct payload *pl, GBytes *const records[IB_PAYLOAD_KINDS],
+		       GBytes **ret, GString *why, bool *ret_bad, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- metadata.c ---- */
+
+/** Read mums, catalogs and manifests of p->unit. */
+bool package_read_metadata(struct ib_package *p, struct ib_error **err) IB_MUST_CHECK;
 
 /** An opened package. */
 struct ib_package {
-	struct container container;
+	struct container *container; /* a reference */
+	struct unit *unit;           /* borrowed from it */
 	enum ib_package_container kind;
-	uint64_t file_size;
 	uint64_t payload_bytes;
-	char *cabinet;              /* the inner cabinet it came in, or NULL */
+	struct cix *cix;            /* of numbered members, or NULL */
+	struct cix *psf_index;      /* of a .psf, or NULL */
+	struct cix *history;        /* which bases its differentials have, or NULL */
+	struct spool *spool;
 	struct ib_mum *root;        /* owned by mums */
 	GPtrArray *mums;            /* struct ib_mum *, owned */
 	GPtrArray *manifests;       /* struct ib_manifest *, owned */
@@ -130,9 +358,11 @@ struct ib_package {
 	GPtrArray *unread;          /* char *, owned */
 	GPtrArray *members;         /* struct ib_package_member *, owned */
 	GHashTable *compressed;     /* folded file name -> GBytes *: unread manifests, raw */
+	GPtrArray *vfiles;          /* struct vfile *, owned: members, then indexed files */
 	GHashTable *payload;        /* folded "<key form>\<file>" -> struct payload * */
 	GPtrArray *payloads;        /* struct payload *: the same, in the order of the manifests; owned */
 	GBytes *dictionary;         /* or NULL */
+	unsigned threads;
 };
 
 #endif

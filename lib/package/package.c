@@ -1,301 +1,12 @@
-/* Opening: one pass over the container for its metadata, then the models and their indexes. */
+/* Opening: containers to packages, and what was found. */
 #include "package/internal.h"
 
 #include <string.h>
 
-/* Bytes at a file's start that tell its form. */
-#define MAGIC_SIZE 8
 /* Most bytes of an answer file: real ones have about 1 KiB; larger .xml files are something else. */
 #define ANSWER_MAX (1u << 20)
-
-/* A metadata file as it was found. */
-struct meta {
-	char *cab;  /* or NULL */
-	char *name;
-	GBytes *bytes;
-};
-
-/* What the pass gathers. */
-struct gather {
-	struct ib_package *p;
-	GHashTable *metas;   /* key, see meta_key() -> struct meta * */
-	GPtrArray *roots;    /* struct meta *: each update.mum, borrowed from metas */
-	GPtrArray *answers;  /* struct meta *: .xml files beside the cabinets, owned */
-	uint64_t bytes;      /* of metadata so far */
-	bool has_inner;
-};
-
-static void meta_free(gpointer data)
-{
-	struct meta *m = data;
-
-	g_free(m->cab);
-	g_free(m->name);
-	g_bytes_unref(m->bytes);
-	g_free(m);
-}
-
-/* Roots of different cabinets have the same names: theirs are told apart by the cabinet. */
-static char *meta_key(const char *cab, const char *name)
-{
-	bool root = g_ascii_strcasecmp(name, "update.mum") == 0 || g_ascii_strcasecmp(name, "update.cat") == 0;
-	g_autofree char *full = root ? g_strconcat(cab ? cab : "", "\\", name, NULL) : g_strdup(name);
-
-	return ib_name_fold(full);
-}
-
-/* ---- the pass ---- */
-
-static bool refuse_forms(const struct gather *g, const struct member *m, struct ib_error **err)
-{
-	const char *what = NULL;
-
-	/* Below a component's folder such names are the component's own. */
-	if (strchr(m->name, '\\'))
-		return true;
-	if (g_ascii_strcasecmp(m->name, "express.psf.cix.xml") == 0 || package_has_suffix(m->name, ".psf"))
-		what = "an express payload (PSF)";
-	else if (g_ascii_strcasecmp(m->name, "_manifest_.cix.xml") == 0)
-		what = "a payload of numbered deltas (container index)";
-	if (!what)
-		return true;
-	ib_throw(err, IB_ERR_INPUT, "package '%s' has %s, which cannot be read yet: '%s'", g->p->container.path, what,
-		 m->name);
-	return ib_hint(err, "get the package with complete files, for instance the .cab or .msu of the Update Catalog");
-}
-
-static uint64_t meta_limit(const struct member *m)
-{
-	if (strchr(m->name, '\\') || g_ascii_strcasecmp(m->name, "update-bf.mum") == 0 ||
-	    g_ascii_strcasecmp(m->name, "update-bf.cat") == 0)
-		return 0;
-	if (package_has_suffix(m->name, ".mum"))
-		return MUM_MAX;
-	if (package_has_suffix(m->name, ".cat"))
-		return CATALOG_MAX;
-	if (package_has_suffix(m->name, ".manifest"))
-		return MANIFEST_MAX;
-	/* Beside the inner cabinets lies an answer file that names what to install. */
-	if (!m->cab && package_has_suffix(m->name, ".xml") && m->size <= ANSWER_MAX)
-		return ANSWER_MAX;
-	return 0;
-}
-
-static bool read_meta(struct gather *g, const struct member *m, uint64_t limit, struct meta **ret,
-		      struct ib_error **err)
-{
-	GBytes *bytes;
-
-	if (m->size != UINT64_MAX && m->size > limit)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' has %" PRIu64 " bytes, at most %" PRIu64 " are accepted",
-				m->name, m->size, limit);
-	if (!ib_stream_bytes(m->stream, limit, m->name, &bytes, err))
-		return false;
-	g->bytes += g_bytes_get_size(bytes);
-	if (g->bytes > METADATA_MAX) {
-		g_bytes_unref(bytes);
-		return ib_throw(err, IB_ERR_INPUT, "package '%s' has %" PRIu64 " bytes of metadata and more, at most %"
-				PRIu64 " are accepted", g->p->container.path, g->bytes, METADATA_MAX);
-	}
-	struct meta *meta = g_new0(struct meta, 1);
-	meta->cab = g_strdup(m->cab);
-	meta->name = g_strdup(m->name);
-	meta->bytes = bytes;
-	*ret = meta;
-	return true;
-}
-
-static bool keep_meta(struct gather *g, struct meta *meta, struct ib_error **err)
-{
-	g_autofree char *key = meta_key(meta->cab, meta->name);
-	const struct meta *known = g_hash_table_lookup(g->metas, key);
-
-	if (known) {
-		bool same = g_bytes_equal(known->bytes, meta->bytes);
-		if (!same)
-			ib_throw(err, IB_ERR_INPUT, "package '%s' has '%s' twice, with different content",
-				 g->p->container.path, meta->name);
-		meta_free(meta);
-		return same;
-	}
-	if (g_ascii_strcasecmp(meta->name, "update.mum") == 0)
-		g_ptr_array_add(g->roots, meta);
-	g_hash_table_insert(g->metas, g_steal_pointer(&key), meta);
-	return true;
-}
-
-static bool gather_member(const struct member *m, void *data, struct ib_error **err)
-{
-	struct gather *g = data;
-	GPtrArray *members = g->p->members;
-	struct meta *meta = NULL;
-
-	if (members->len >= MEMBERS_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "package '%s' has more than %u members, the most accepted",
-				g->p->container.path, MEMBERS_MAX);
-	struct ib_package_member *pm = g_new0(struct ib_package_member, 1);
-	pm->name = m->cab ? g_strconcat(m->cab, "\\", m->name, NULL) : g_strdup(m->name);
-	pm->size = m->size;
-	g_ptr_array_add(members, pm);
-	if (g->p->kind == IB_PACKAGE_FOLDER && !m->cab)
-		g->p->file_size += m->size; /* a folder's files have a size */
-	if (!m->stream) {
-		g->has_inner = true;
-		return true;
-	}
-	if (!refuse_forms(g, m, err))
-		return false;
-	if (strchr(m->name, '\\') && m->size != UINT64_MAX)
-		g->p->payload_bytes += m->size;
-	uint64_t limit = meta_limit(m);
-	if (limit == 0)
-		return true;
-	if (!read_meta(g, m, limit, &meta, err))
-		return false;
-	if (!package_has_suffix(m->name, ".xml"))
-		return keep_meta(g, meta, err);
-	g_ptr_array_add(g->answers, meta);
-	return true;
-}
-
-/* ---- mums ---- */
-
-static const struct meta *find_meta(const struct gather *g, const char *cab, const char *name)
-{
-	g_autofree char *key = meta_key(cab, name);
-
-	return g_hash_table_lookup(g->metas, key);
-}
-
-/* The catalog beside a mum: same stem. */
-static void take_catalog(const struct gather *g, struct ib_mum *mum, const char *cab, const char *mum_name)
-{
-	g_autofree char *name = g_strdup(mum_name);
-
-	if (mum->catalog)
-		return;
-	memcpy(name + strlen(name) - strlen("mum"), "cat", strlen("cat"));
-	const struct meta *cat = find_meta(g, cab, name);
-	if (cat)
-		mum->catalog = g_bytes_ref(cat->bytes);
-}
-
-static bool throw_roots(const struct gather *g, struct ib_error **err)
-{
-	const char *path = g->p->container.path;
-
-	if (g->roots->len == 0) {
-		ib_throw(err, IB_ERR_INPUT, "'%s' has no 'update.mum', so it is not a package of Component Based "
-			 "Servicing", path);
-		return ib_hint(err, "drivers, Appx bundles and setup files come in cabinets too: they are not packages");
-	}
-	const struct meta *a = g_ptr_array_index(g->roots, 0), *b = g_ptr_array_index(g->roots, 1);
-	ib_throw(err, IB_ERR_INPUT, "'%s' holds more than one package: '%s' and '%s'", path, a->cab ? a->cab : a->name,
-		 b->cab ? b->cab : b->name);
-	return ib_hint(err, "take the cabinets out of it and name each as a package, the servicing stack first");
-}
-
-static bool add_root(struct gather *g, struct ib_error **err)
-{
-	struct ib_package *p = g->p;
-
-	if (g->roots->len != 1)
-		return throw_roots(g, err);
-	const struct meta *meta = g_ptr_array_index(g->roots, 0);
-	if (!ib_mum_parse(meta->bytes, meta->name, &p->root, err))
-		return false;
-	g_ptr_array_add(p->mums, p->root);
-	g_hash_table_insert(p->mum_index, ib_name_fold(p->root->package_id), p->root);
-	p->cabinet = g_strdup(meta->cab);
-	take_catalog(g, p->root, meta->cab, "update.mum");
-	if (p->kind == IB_PACKAGE_CAB && meta->cab)
-		p->kind = IB_PACKAGE_MSU_CAB;
-	return true;
-}
-
-static bool add_mum(struct gather *g, const struct meta *meta, struct ib_error **err)
-{
-	struct ib_package *p = g->p;
-	struct ib_mum *mum;
-
-	if (!ib_mum_parse(meta->bytes, meta->name, &mum, err))
-		return false;
-	struct ib_mum *known = (struct ib_mum *)ib_package_mum(p, mum->package_id);
-	if (!known) {
-		g_ptr_array_add(p->mums, mum);
-		g_hash_table_insert(p->mum_index, ib_name_fold(mum->package_id), mum);
-		take_catalog(g, mum, meta->cab, meta->name);
-		return true;
-	}
-	/* The root once more under its own name; any other content would be a lie about one of them. */
-	bool same = g_bytes_equal(known->bytes, mum->bytes);
-	ib_mum_free(mum);
-	take_catalog(g, known, meta->cab, meta->name);
-	return same || ib_throw(err, IB_ERR_INPUT, "package '%s' has two different descriptions of '%s'",
-				p->container.path, known->package_id);
-}
-
-static int compare_mums(gconstpointer a, gconstpointer b, gpointer root)
-{
-	const struct ib_mum *x = *(const struct ib_mum *const *)a, *y = *(const struct ib_mum *const *)b;
-
-	if (x == root || y == root)
-		return x == y ? 0 : x == root ? -1 : 1;
-	return ib_name_compare(x->package_id, y->package_id);
-}
-
-/* ---- manifests ---- */
-
-static bool add_manifest(struct ib_package *p, const struct meta *meta, struct ib_error **err)
-{
-	struct ib_manifest *m;
-
-	if (!package_manifest_readable(meta->bytes, p->dictionary)) {
-		g_ptr_array_add(p->unread, g_strdup(meta->name));
-		g_hash_table_insert(p->compressed, ib_name_fold(meta->name), g_bytes_ref(meta->bytes));
-		return true;
-	}
-	if (!ib_manifest_parse(meta->bytes, p->dictionary, meta->name, &m, err))
-		return false;
-	g_ptr_array_add(p->manifests, m);
-	g_hash_table_insert(p->manifest_index, ib_name_fold(m->keyform), m);
-	return true;
-}
-
-static int compare_manifests(gconstpointer a, gconstpointer b)
-{
-	const struct ib_manifest *x = *(const struct ib_manifest *const *)a;
-	const struct ib_manifest *y = *(const struct ib_manifest *const *)b;
-
-	return strcmp(x->keyform, y->keyform);
-}
-
-static int compare_metas(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* All metadata files in the order of their names, so that the first fault found is always the same. */
-static bool add_all(struct gather *g, struct ib_error **err)
-{
-	guint n;
-	g_autofree gpointer *keys = g_hash_table_get_keys_as_array(g->metas, &n);
-
-	if (n > 0)
-		qsort(keys, n, sizeof(*keys), (int (*)(const void *, const void *))compare_metas);
-	for (guint i = 0; i < n; i++) {
-		const struct meta *meta = g_hash_table_lookup(g->metas, keys[i]);
-		if (package_has_suffix(meta->name, ".mum") && g_ascii_strcasecmp(meta->name, "update.mum") != 0 &&
-		    !add_mum(g, meta, err))
-			return false;
-		if (package_has_suffix(meta->name, ".manifest") && !add_manifest(g->p, meta, err))
-			return false;
-	}
-	g_ptr_array_sort_with_data(g->p->mums, compare_mums, g->p->root);
-	g_ptr_array_sort(g->p->manifests, compare_manifests);
-	g_ptr_array_sort(g->p->unread, compare_metas);
-	return true;
-}
+/* The component every servicing stack update brings. */
+#define STACK_COMPONENT "microsoft-windows-servicingstack"
 
 /* ---- the answer file of an .msu ---- */
 
@@ -304,8 +15,21 @@ static bool same_text(const char *a, const char *b)
 	return g_ascii_strcasecmp(a ? a : "", b ? b : "") == 0;
 }
 
-static bool answer_names(const struct ib_xml_node *root, const struct ib_identity *want, bool *ret_any,
-			 struct ib_error **err)
+static bool same_identity(const struct ib_identity *a, const struct ib_identity *b)
+{
+	return same_text(a->name, b->name) && same_text(a->arch, b->arch) && same_text(a->culture, b->culture) &&
+	       same_text(a->token, b->token) && ib_version_compare(&a->number, &b->number) == 0;
+}
+
+static bool is_here(const GPtrArray *packages, const struct ib_identity *id)
+{
+	for (guint i = 0; i < packages->len; i++)
+		if (same_identity(id, &((const struct ib_package *)packages->pdata[i])->root->id))
+			return true;
+	return false;
+}
+
+static bool answer_names(const struct ib_xml_node *root, const GPtrArray *packages, struct ib_error **err)
 {
 	const struct ib_xml_node *node = ib_xml_first(ib_xml_first(root, "servicing"), "package");
 
@@ -313,75 +37,46 @@ static bool answer_names(const struct ib_xml_node *root, const struct ib_identit
 		struct ib_identity id;
 		if (!ib_identity_read(ib_xml_first(node, "assemblyIdentity"), &id, err))
 			return false;
-		*ret_any = true;
-		if (same_text(id.name, want->name) && same_text(id.arch, want->arch) &&
-		    same_text(id.culture, want->culture) && same_text(id.token, want->token) &&
-		    ib_version_compare(&id.number, &want->number) == 0)
+		if (is_here(packages, &id))
 			return true;
 	}
-	return ib_throw(err, IB_ERR_INPUT, "it names other packages than '%s', which is in the cabinet", want->name);
+	return ib_throw(err, IB_ERR_INPUT, "it names other packages than '%s', which is in the cabinet",
+			((const struct ib_package *)packages->pdata[0])->root->id.name);
 }
 
-/* The answer file beside the cabinets must mean the package that is in them. */
-static bool check_answers(const struct gather *g, struct ib_error **err)
+static bool check_answer(struct unit *u, guint i, const GPtrArray *packages, struct ib_error **err)
 {
-	if (!g->has_inner)
-		return true; /* .xml files of a bare cabinet are somebody else's */
-	for (guint i = 0; i < g->answers->len; i++) {
-		const struct meta *meta = g_ptr_array_index(g->answers, i);
-		gsize len;
-		const void *data = g_bytes_get_data(meta->bytes, &len);
-		ib_auto_xml doc = NULL;
-		bool any = false;
-		if (!ib_xml_parse(data, len, meta->name, &doc, err))
-			return false;
-		if (strcmp(ib_xml_name(ib_xml_root(doc)), "unattend") != 0 ||
-		    !ib_xml_find(ib_xml_root(doc), "servicing/package"))
-			continue;
-		if (!answer_names(ib_xml_root(doc), &g->p->root->id, &any, err))
-			return ib_while(err, "checking the answer file '%s'", meta->name);
-	}
-	return true;
-}
+	const char *name = package_unit_file(u, i)->name;
+	g_autoptr(GBytes) bytes = NULL;
+	ib_auto_xml doc = NULL;
+	gsize len;
 
-/* ---- open ---- */
-
-static bool check_magic(const struct ib_package *p, struct ib_error **err)
-{
-	uint8_t magic[MAGIC_SIZE] = { 0 };
-	struct ib_input *in = p->container.in;
-
-	if (!ib_input_read(in, 0, magic, (size_t)MIN(ib_input_size(in), (uint64_t)MAGIC_SIZE), err))
+	if (!package_unit_bytes(u, i, ANSWER_MAX, &bytes, err))
 		return false;
-	if (memcmp(magic, "MSWIM", 5) == 0) {
-		ib_throw(err, IB_ERR_INPUT, "'%s' is an .msu in WIM form (Windows 11 24H2 and later), which cannot be "
-			 "read yet", p->container.path);
-		return ib_hint(err, "expand it (it is a WIM file) and name the cabinets in it");
-	}
-	if (memcmp(magic, "MSCF", 4) != 0)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is neither a cabinet nor an .msu", p->container.path);
-	return true;
-}
-
-static bool open_container(struct ib_package *p, const char *path, struct ib_error **err)
-{
-	p->container.path = g_strdup(path);
-	if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-		p->kind = IB_PACKAGE_FOLDER;
+	const void *data = g_bytes_get_data(bytes, &len);
+	if (!ib_xml_parse(data, len, name, &doc, err))
+		return false;
+	if (strcmp(ib_xml_name(ib_xml_root(doc)), "unattend") != 0 ||
+	    !ib_xml_find(ib_xml_root(doc), "servicing/package"))
 		return true;
-	}
-	p->kind = IB_PACKAGE_CAB; /* add_root() sees whether it is an .msu */
-	if (!ib_input_open(path, &p->container.in, err))
-		return false;
-	p->file_size = ib_input_size(p->container.in);
-	return check_magic(p, err);
+	return answer_names(ib_xml_root(doc), packages, err) || ib_while(err, "checking the answer file '%s'", name);
 }
 
-static bool open_all(struct gather *g, const char *path, struct ib_error **err)
+/* The answer file beside the cabinets must mean a package that is in them. */
+static bool check_answers(struct container *c, const GPtrArray *packages, struct ib_error **err)
 {
-	return open_container(g->p, path, err) && package_walk(&g->p->container, gather_member, g, err) &&
-	       add_root(g, err) && add_all(g, err) && check_answers(g, err) && package_index_payload(g->p, err);
+	if (c->units->len == 1)
+		return true; /* .xml files of a bare cabinet are somebody else's */
+	for (guint i = 0; i < c->outer->files->len; i++) {
+		const struct unit_file *f = package_unit_file(c->outer, i);
+		if (!strchr(f->name, '\\') && package_has_suffix(f->name, ".xml") && f->size <= ANSWER_MAX &&
+		    !check_answer(c->outer, i, packages, err))
+			return false;
+	}
+	return true;
 }
+
+/* ---- members ---- */
 
 static void free_member(gpointer data)
 {
@@ -391,10 +86,42 @@ static void free_member(gpointer data)
 	g_free(m);
 }
 
-static struct ib_package *package_new(const struct ib_package_options *options)
+static void add_member(GPtrArray *list, const struct unit *u, guint i)
+{
+	struct ib_package_member *m = g_new0(struct ib_package_member, 1);
+	const struct unit_file *f = package_unit_file(u, i);
+
+	m->name = u->name ? g_strconcat(u->name, "\\", f->name, NULL) : g_strdup(f->name);
+	m->size = f->size;
+	g_ptr_array_add(list, m);
+}
+
+/* The outermost container's, and behind the package's own cabinet what is in it. */
+static void list_members(struct ib_package *p)
+{
+	const struct unit *outer = p->container->outer;
+
+	for (guint i = 0; i < outer->files->len; i++) {
+		add_member(p->members, outer, i);
+		if (!p->unit->name || strcmp(package_unit_file(outer, i)->name, p->unit->name) != 0)
+			continue;
+		for (guint k = 0; k < p->unit->files->len; k++)
+			add_member(p->members, p->unit, k);
+	}
+}
+
+/* ---- open ---- */
+
+static struct ib_package *package_new(struct container *c, struct unit *unit, const struct ib_package_options *options)
 {
 	struct ib_package *p = g_new0(struct ib_package, 1);
 
+	c->refs++;
+	p->container = c;
+	p->unit = unit;
+	p->kind = unit->name && c->kind == IB_PACKAGE_CAB ? IB_PACKAGE_MSU_CAB : c->kind;
+	p->spool = package_spool_new(c->spool_dir);
+	p->threads = options ? options->threads : 0;
 	if (options && options->dictionary)
 		p->dictionary = g_bytes_ref(options->dictionary);
 	p->mums = g_ptr_array_new_with_free_func((GDestroyNotify)ib_mum_free);
@@ -404,43 +131,10 @@ static struct ib_package *package_new(const struct ib_package_options *options)
 	p->unread = g_ptr_array_new_with_free_func(g_free);
 	p->members = g_ptr_array_new_with_free_func(free_member);
 	p->compressed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	p->vfiles = g_ptr_array_new_with_free_func(g_free);
 	p->payload = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	p->payloads = g_ptr_array_new_with_free_func(g_free);
 	return p;
-}
-
-bool ib_package_open(const char *path, const struct ib_package_options *options, struct ib_package **ret,
-		     struct ib_error **err)
-{
-	struct gather g = {
-		.p = package_new(options),
-		.metas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, meta_free),
-		.roots = g_ptr_array_new(),
-		.answers = g_ptr_array_new_with_free_func(meta_free),
-	};
-	bool ok = open_all(&g, path, err);
-
-	g_ptr_array_unref(g.roots);
-	g_ptr_array_unref(g.answers);
-	g_hash_table_unref(g.metas);
-	if (!ok) {
-		ib_package_free(g.p);
-		return ib_while(err, "opening package '%s'", path);
-	}
-	*ret = g.p;
-	return true;
-}
-
-bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
-			 struct ib_error **err)
-{
-	struct ib_package *p;
-
-	if (!ib_package_open(path, options, &p, err))
-		return false;
-	*ret = g_ptr_array_new_with_free_func((GDestroyNotify)ib_package_free);
-	g_ptr_array_add(*ret, p);
-	return true;
 }
 
 void ib_package_free(struct ib_package *p)
@@ -448,7 +142,7 @@ void ib_package_free(struct ib_package *p)
 	if (!p)
 		return;
 	GHashTable *const tables[] = { p->mum_index, p->manifest_index, p->compressed, p->payload };
-	GPtrArray *const arrays[] = { p->mums, p->manifests, p->unread, p->members, p->payloads };
+	GPtrArray *const arrays[] = { p->mums, p->manifests, p->unread, p->members, p->vfiles, p->payloads };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
 		g_hash_table_unref(tables[i]);
@@ -456,22 +150,145 @@ void ib_package_free(struct ib_package *p)
 		g_ptr_array_unref(arrays[i]);
 	if (p->dictionary)
 		g_bytes_unref(p->dictionary);
-	ib_input_unref(p->container.in);
-	g_free(p->container.path);
-	g_free(p->cabinet);
+	package_cix_free(p->cix);
+	package_cix_free(p->psf_index);
+	package_cix_free(p->history);
+	package_spool_free(p->spool);
+	package_container_unref(p->container);
 	g_free(p);
+}
+
+static bool has_file(const struct ib_package *p, const char *name)
+{
+	for (guint i = 0; i < p->vfiles->len; i++)
+		if (g_ascii_strcasecmp(((const struct vfile *)p->vfiles->pdata[i])->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A unit becomes a package when it, or an index in it, has a root. */
+static bool add_unit(struct container *c, struct unit *unit, const struct ib_package_options *options,
+		     GPtrArray *packages, struct ib_error **err)
+{
+	struct ib_package *p = package_new(c, unit, options);
+
+	if (!package_list_files(p, err)) {
+		ib_package_free(p);
+		return unit->name ? ib_while(err, "reading the inner cabinet '%s'", unit->name) : false;
+	}
+	if (has_file(p, "update.mum"))
+		g_ptr_array_add(packages, p);
+	else
+		ib_package_free(p);
+	return true;
+}
+
+static bool read_package(struct ib_package *p, struct ib_error **err)
+{
+	list_members(p);
+	if (package_read_metadata(p, err) && package_index_payload(p, err))
+		return true;
+	return p->unit->name ? ib_while(err, "reading the inner cabinet '%s'", p->unit->name) : false;
+}
+
+static bool throw_none(const struct container *c, struct ib_error **err)
+{
+	ib_throw(err, IB_ERR_INPUT, "'%s' has no 'update.mum', so it is not a package of Component Based Servicing",
+		 c->path);
+	return ib_hint(err, "drivers, Appx bundles and setup files come in cabinets too: they are not packages");
+}
+
+static bool throw_several(const struct container *c, const GPtrArray *packages, struct ib_error **err)
+{
+	const struct ib_package *a = packages->pdata[0], *b = packages->pdata[1];
+
+	ib_throw(err, IB_ERR_INPUT, "'%s' holds more than one package: '%s' and '%s'", c->path,
+		 a->unit->name ? a->unit->name : "update.mum", b->unit->name ? b->unit->name : "update.mum");
+	return ib_hint(err, "take the cabinets out of it and name each as a package, the servicing stack first");
+}
+
+static bool is_stack(const struct ib_package *p)
+{
+	for (guint i = 0; i < p->manifests->len; i++)
+		if (g_ascii_strcasecmp(((const struct ib_manifest *)p->manifests->pdata[i])->id.name, STACK_COMPONENT) == 0)
+			return true;
+	return false;
+}
+
+/* Servicing stacks first: what comes after may need them. Else as in the container. */
+static void sort_packages(GPtrArray *packages)
+{
+	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+
+	for (int stack = 1; stack >= 0; stack--)
+		for (guint i = 0; i < packages->len; i++)
+			if (is_stack(packages->pdata[i]) == stack)
+				g_ptr_array_add(sorted, packages->pdata[i]);
+	for (guint i = 0; i < packages->len; i++)
+		packages->pdata[i] = sorted->pdata[i];
+}
+
+static bool open_packages(struct container *c, const struct ib_package_options *options, bool several,
+			  GPtrArray *packages, struct ib_error **err)
+{
+	for (guint i = 0; i < c->units->len; i++)
+		if (!add_unit(c, c->units->pdata[i], options, packages, err))
+			return false;
+	if (packages->len == 0)
+		return throw_none(c, err);
+	if (packages->len > 1 && !several)
+		return throw_several(c, packages, err);
+	for (guint i = 0; i < packages->len; i++)
+		if (!read_package(packages->pdata[i], err))
+			return false;
+	sort_packages(packages);
+	return check_answers(c, packages, err);
+}
+
+static bool open_path(const char *path, const struct ib_package_options *options, bool several, GPtrArray **ret,
+		      struct ib_error **err)
+{
+	GPtrArray *packages = g_ptr_array_new_with_free_func((GDestroyNotify)ib_package_free);
+	struct container *c = NULL;
+	bool ok = package_container_open(path, options, &c, err) && open_packages(c, options, several, packages, err);
+
+	package_container_unref(c);
+	if (!ok) {
+		g_ptr_array_unref(packages);
+		return ib_while(err, "opening package '%s'", path);
+	}
+	*ret = packages;
+	return true;
+}
+
+bool ib_package_open(const char *path, const struct ib_package_options *options, struct ib_package **ret,
+		     struct ib_error **err)
+{
+	GPtrArray *packages;
+
+	if (!open_path(path, options, false, &packages, err))
+		return false;
+	*ret = g_ptr_array_steal_index(packages, 0);
+	g_ptr_array_unref(packages);
+	return true;
+}
+
+bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
+			 struct ib_error **err)
+{
+	return open_path(path, options, true, ret, err);
 }
 
 /* ---- what was found ---- */
 
 const char *ib_package_path(const struct ib_package *p)
 {
-	return p->container.path;
+	return p->container->path;
 }
 
 const char *ib_package_cabinet(const struct ib_package *p)
 {
-	return p->cabinet;
+	return p->unit->name;
 }
 
 const GPtrArray *ib_package_payloads(const struct ib_package *p)
@@ -486,7 +303,7 @@ enum ib_package_container ib_package_container(const struct ib_package *p)
 
 uint64_t ib_package_file_size(const struct ib_package *p)
 {
-	return p->file_size;
+	return p->container->file_size;
 }
 
 const struct ib_mum *ib_package_root(const struct ib_package *p)

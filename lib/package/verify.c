@@ -97,7 +97,7 @@ bool ib_package_verify(struct ib_package *p, const struct ib_anchors *anchors, s
 	g_ptr_array_unref(c.catalogs);
 	if (!ok) {
 		ib_package_trust_clear(&c.trust);
-		return ib_while(err, "verifying package '%s'", p->container.path);
+		return ib_while(err, "verifying package '%s'", p->container->path);
 	}
 	*ret = c.trust;
 	return true;

@@ -387,6 +387,22 @@ bool ib_wim_open_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], 
 	return find(wim, hash, &b, err) && ib_wim_blob_stream(wim, b, ret, err);
 }
 
+bool ib_wim_map_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], const char *name, struct ib_input **ret,
+		     struct ib_error **err)
+{
+	struct blob *b;
+
+	*ret = NULL;
+	if (ib_wim_hash_is_zero(hash))
+		return true;
+	if (!find(wim, hash, &b, err))
+		return false;
+	if (b->where != BLOB_FILE || b->flags & RES_COMPRESSED)
+		return true;
+	struct ib_extent e = { .offset = b->at, .length = b->size };
+	return ib_input_part(b->in, &e, 1, name, ret, err);
+}
+
 bool ib_image_read(struct ib_image *image, const char *path, uint64_t limit, GBytes **ret, struct ib_error **err)
 {
 	struct ib_node *node = ib_image_find(image, path);

@@ -180,6 +180,15 @@ bool ib_wim_read_shared(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE]
 bool ib_wim_open_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], struct ib_stream **ret,
 		      struct ib_error **err) IB_MUST_CHECK;
 
+/**
+ * A blob where it lies in the file, when it is not compressed: bytes at any offset, without reading those before.
+ * Its SHA-1 is not checked.
+ * @param name  of the result, for messages; copied
+ * @param ret   owned by the caller (ib_input_unref); NULL when the blob is compressed, solid, new or empty
+ */
+bool ib_wim_map_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], const char *name,
+		     struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /** Content of the file at a path; IB_ERR_INPUT when there is none. Result: g_bytes_unref. */
 bool ib_image_read(struct ib_image *image, const char *path, uint64_t limit, GBytes **ret, struct ib_error **err)
 	IB_MUST_CHECK;

@@ -105,6 +105,19 @@ genuine() {
 	embedded genuine/update.cat >own.pem
 	status 0 -a own.pem "$f"
 	[ "$(value catalogs) $(value members-verified) $(value unchecked)" = '4 7 3' ] || fail "trust"
+	local dictionary=$IMGBUILD_REAL_DATA/msdelta/tests/fixtures/base_manifest.bin
+	if [ -f "$dictionary" ]; then
+		status 0 -p -a own.pem -d "$dictionary" "$f"
+		! grep '^unread' out || fail "manifests that were not read"
+		[ "$(value catalogs) $(value members-verified) $(value unchecked)" = '4 10 0' ] || fail "trust, all of it"
+		! grep '^missing' out || fail "files that were not found"
+		(cd genuine && find . -mindepth 2 -type f -printf 'file %P %s\n') | tr / '\\' | sort >want
+		grep '^file' out | sort >got
+		diff want got || fail "files of the genuine package"
+		echo "genuine: $(wc -l <got) files, $(grep -c '^manifest' out) manifests, none unread"
+	else
+		echo "left out: no dictionary, so the genuine package's compressed manifests are not read"
+	fi
 	sed 's/KB777778/KB777779/' -i genuine/update.mum genuine/OpenSSH-Server-Package*.mum
 	status 4 -a own.pem genuine
 	done_any=yes

@@ -1,7 +1,8 @@
 /*
  * What lib/package sees in a package, as lines of text:
- *   tool_package_info [-p] [-a ANCHORS.pem] PACKAGE
- * -p reads and checks the payload, -a verifies the catalogs. The exit status is the error's code.
+ *   tool_package_info [-p] [-t THREADS] [-d DICTIONARY] [-a ANCHORS.pem] PACKAGE
+ * -p reads and checks the payload, -d names the dictionary of compressed manifests, -a verifies the catalogs. All packages
+ * of a container are shown. The exit status is the error's code.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,8 @@ static bool read_payload(const struct ib_payload *p, void *data, struct ib_error
 		total += n;
 	} while (n > 0);
 	printf("%s %s\\%s %" PRIu64 "\n", p->stream ? "file" : "missing", p->manifest->keyform, p->file->name, total);
+	if (p->reason)
+		printf("  reason %s\n", p->reason);
 	return true;
 }
 
@@ -101,28 +104,51 @@ static bool verify(struct ib_package *p, const char *path, struct ib_error **err
 	return true;
 }
 
+static bool show(struct ib_package *p, const char *anchors, const struct ib_payload_options *payload,
+		 struct ib_error **err)
+{
+	print_package(p);
+	return (!anchors || verify(p, anchors, err)) &&
+	       (!payload || ib_package_each_payload(p, payload, read_payload, NULL, NULL, err));
+}
+
+static bool show_all(const char *path, const struct ib_package_options *options, const char *anchors,
+		     const struct ib_payload_options *payload, struct ib_error **err)
+{
+	GPtrArray *all;
+	bool ok = true;
+
+	if (!ib_package_open_all(path, options, &all, err))
+		return false;
+	for (guint i = 0; ok && i < all->len; i++)
+		ok = show(all->pdata[i], anchors, payload, err);
+	g_ptr_array_unref(all);
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
-	struct ib_package *p = NULL;
+	struct ib_package_options options = { .size = sizeof(options), .spool_dir = g_get_tmp_dir() };
+	struct ib_payload_options how = { .size = sizeof(how) };
+	g_autoptr(GBytes) dictionary = NULL;
 	ib_auto_error err = NULL;
 	const char *anchors = NULL;
-	bool payload = false;
+	bool payload = false, ok = true;
 	int c;
 
-	while ((c = getopt(argc, argv, "pa:")) != -1) {
+	while (ok && (c = getopt(argc, argv, "pa:d:t:")) != -1) {
 		payload |= c == 'p';
 		anchors = c == 'a' ? optarg : anchors;
+		how.threads = c == 't' ? (unsigned)atoi(optarg) : how.threads;
+		if (c == 'd')
+			ok = ib_file_read(optarg, 1 << 20, &dictionary, &err);
 		if (c == '?')
 			return IB_ERR_USAGE;
 	}
-	if (optind + 1 != argc)
+	if (ok && optind + 1 != argc)
 		return IB_ERR_USAGE;
-	bool ok = ib_package_open(argv[optind], NULL, &p, &err);
-	if (ok)
-		print_package(p);
-	ok = ok && (!anchors || verify(p, anchors, &err));
-	ok = ok && (!payload || ib_package_each_payload(p, NULL, read_payload, NULL, NULL, &err));
-	ib_package_free(p);
+	options.dictionary = dictionary;
+	ok = ok && show_all(argv[optind], &options, anchors, payload ? &how : NULL, &err);
 	if (ok)
 		return 0;
 	g_autofree char *text = ib_error_format(err, "package_info");

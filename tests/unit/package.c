@@ -405,15 +405,14 @@ Test(package, forms_refused_by_name)
 {
 	static const char other_mum[] = MUM("<package />");
 	static const char id[] = "Lab-Package~31bf3856ad364e35~amd64~~10.0.17763.1.mum";
-	g_autofree char *forward = below("\\f\\a.txt");
 	const struct {
 		struct cab_file file;
 		const char *cause;
 	} cases[] = {
-		{ CAB_TEXT("express.psf.cix.xml", ""), "PSF" },
-		{ CAB_TEXT("x.psf", ""), "PSF" },
-		{ CAB_TEXT("_manifest_.cix.xml", ""), "container index" },
-		{ { forward, "PA30", 4 }, "differentials" },
+		{ CAB_TEXT("express.psf.cix.xml", "<Container><Files/></Container>"), "there is no .psf" },
+		{ CAB_TEXT("x.psf", ""), "has no index" },
+		{ CAB_TEXT("_manifest_.cix.xml", ""), "not an XML file" },
+		{ CAB_TEXT("_manifest_.cix.xml", "<Container/>"), "no element 'Files'" },
 		{ { id, other_mum, sizeof(other_mum) - 1 }, "two different descriptions" },
 		{ CAB_TEXT("update.mum", "<assembly/>"), "twice" },
 		{ CAB_TEXT("Other~31bf3856ad364e35~amd64~~1.0.mum", MUM("<package />")), "gives the name" },
@@ -441,7 +440,7 @@ Test(package, containers_refused)
 	const struct {
 		GBytes *bytes;
 		const char *cause;
-	} cases[] = { { two, "'SSU.cab' and 'LCU.cab'" }, { none, "no 'update.mum'" }, { wim, "WIM form" },
+	} cases[] = { { two, "'SSU.cab' and 'LCU.cab'" }, { none, "no 'update.mum'" }, { wim, "smaller than a header" },
 		      { text, "neither" } };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

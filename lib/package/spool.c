@@ -1,0 +1,115 @@
+/* What must be read out of order: an unlinked file that grows. */
+#include "package/internal.h"
+
+#include <unistd.h>
+
+/* Where spools go when nobody says where: on disk, not in memory as /tmp often is. */
+#define DEFAULT_DIR "/var/tmp"
+/* Bytes copied at a time. */
+#define COPY_SIZE (1u << 20)
+
+struct spool {
+	char *dir;
+	int fd;        /* -1: nothing was written yet */
+	uint64_t size;
+	GMutex lock;   /* of fd and size; bytes once written stay as they are */
+};
+
+struct spool *package_spool_new(const char *dir)
+{
+	struct spool *s = g_new0(struct spool, 1);
+
+	s->dir = g_strdup(dir ? dir : DEFAULT_DIR);
+	s->fd = -1;
+	g_mutex_init(&s->lock);
+	return s;
+}
+
+void package_spool_free(struct spool *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	g_mutex_clear(&s->lock);
+	g_free(s->dir);
+	g_free(s);
+}
+
+/* Room at the end; ret_at: where. */
+static bool reserve(struct spool *s, uint64_t len, uint64_t *ret_at, struct ib_error **err)
+{
+	bool ok = true;
+
+	g_mutex_lock(&s->lock);
+	if (s->fd < 0)
+		ok = ib_file_temp(s->dir, &s->fd, err);
+	if (ok) {
+		*ret_at = s->size;
+		s->size += len;
+	}
+	g_mutex_unlock(&s->lock);
+	return ok;
+}
+
+bool package_spool_add(struct spool *s, GBytes *bytes, struct place *ret, struct ib_error **err)
+{
+	gsize len;
+	const void *data = g_bytes_get_data(bytes, &len);
+	uint64_t at;
+
+	if (!reserve(s, len, &at, err))
+		return false;
+	struct ib_output out = { .fd = s->fd, .name = s->dir };
+	if (!ib_output_write(&out, at, data, len, err))
+		return ib_while(err, "keeping temporary data in '%s'", s->dir);
+	*ret = (struct place){ .at = at, .size = len, .there = true };
+	return true;
+}
+
+bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret, struct ib_error **err)
+{
+	struct ib_output out = { .fd = s->fd, .name = s->dir };
+	void *data = g_try_malloc(place->size + 1);
+
+	if (!data)
+		return ib_throw_memory(err);
+	if (!ib_output_read(&out, place->at, data, (size_t)place->size, err)) {
+		g_free(data);
+		return false;
+	}
+	*ret = g_bytes_new_take(data, (gsize)place->size);
+	return true;
+}
+
+static bool copy_all(struct ib_stream *stream, const struct ib_output *out, struct ib_error **err)
+{
+	g_autofree uint8_t *buf = g_malloc(COPY_SIZE);
+	uint64_t at = 0;
+	size_t n;
+
+	for (;;) {
+		if (!ib_stream_read(stream, buf, COPY_SIZE, &n, err))
+			return false;
+		if (n == 0)
+			return true;
+		if (!ib_output_write(out, at, buf, n, err))
+			return false;
+		at += n;
+	}
+}
+
+bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
+			  struct ib_error **err)
+{
+	int fd;
+
+	if (!ib_file_temp(dir ? dir : DEFAULT_DIR, &fd, err))
+		return false;
+	struct ib_output out = { .fd = fd, .name = name };
+	if (!copy_all(stream, &out, err)) {
+		close(fd);
+		return ib_while(err, "unpacking '%s' into a temporary file", name);
+	}
+	return ib_input_adopt(fd, name, ret, err);
+}
