@@ -2,14 +2,17 @@
 
 #include <string.h>
 
-/* Room for blocks in flight: enough to keep all threads busy while the caller fetches more. */
-#define POOL_BYTES (32u << 20)
-#define POOL_SLOTS_MAX 256u
+/*
+ * Room for blocks in flight: enough to keep all threads busy while the caller fetches more, or does something else
+ * that costs little of the processor: whoever writes an image copies what is unchanged meanwhile.
+ */
+#define POOL_BYTES (64u << 20)
+#define POOL_SLOTS_MAX 2048u
 /* More threads than this only cost memory. */
 #define POOL_THREADS_MAX 64u
 
 struct slot {
-	uint8_t *in, *out;
+	uint8_t *data; /* plain, then compressed; made on first use */
 	size_t len, stored; /* stored 0: plain */
 	void *tag;
 	bool done;
@@ -32,6 +35,7 @@ struct ib_codec_pool {
 	struct worker {
 		struct ib_codec_pool *pool;
 		struct ib_compressor *compressor;
+		uint8_t *out; /* of the block at hand */
 		GThread *thread;
 	} *workers;
 	unsigned threads;
@@ -53,7 +57,9 @@ static gpointer work(gpointer data)
 	g_mutex_lock(&p->lock);
 	while ((s = take(p))) {
 		g_mutex_unlock(&p->lock);
-		s->stored = ib_compress(w->compressor, s->in, s->len, s->out, p->block);
+		s->stored = ib_compress(w->compressor, s->data, s->len, w->out, p->block);
+		if (s->stored > 0)
+			memcpy(s->data, w->out, s->stored);
 		g_mutex_lock(&p->lock);
 		s->done = true;
 		g_cond_signal(&p->done);
@@ -69,11 +75,8 @@ static bool start(struct ib_codec_pool *p, enum ib_codec codec, unsigned level, 
 		w->pool = p;
 		if (!ib_compressor_new(codec, p->block, level, &w->compressor, err))
 			return false;
-	}
-	for (size_t i = 0; i < p->count; i++) {
-		p->slots[i].in = g_try_malloc(p->block);
-		p->slots[i].out = g_try_malloc(p->block);
-		if (!p->slots[i].in || !p->slots[i].out)
+		w->out = g_try_malloc(p->block);
+		if (!w->out)
 			return ib_throw_memory(err);
 	}
 	for (unsigned i = 0; i < p->threads; i++) {
@@ -124,7 +127,7 @@ static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct i
 		return false;
 	p->head++;
 	bool plain = s->stored == 0;
-	*ret_ok = p->sink(p->data, s->tag, plain ? s->in : s->out, plain ? s->len : s->stored, s->len, err);
+	*ret_ok = p->sink(p->data, s->tag, s->data, plain ? s->len : s->stored, s->len, err);
 	p->failed = !*ret_ok;
 	return true;
 }
@@ -146,8 +149,12 @@ bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_
 		if (!ok)
 			return false;
 	struct slot *s = &p->slots[p->tail % p->count];
+	if (!s->data && len > 0)
+		s->data = g_try_malloc(p->block);
+	if (!s->data && len > 0)
+		return ib_throw_memory(err);
 	if (len > 0)
-		memcpy(s->in, in, len);
+		memcpy(s->data, in, len);
 	s->len = len;
 	s->tag = tag;
 	s->stored = 0;
@@ -183,11 +190,10 @@ void ib_codec_pool_free(struct ib_codec_pool *p)
 		if (p->workers[i].thread)
 			g_thread_join(p->workers[i].thread);
 		ib_compressor_free(p->workers[i].compressor);
+		g_free(p->workers[i].out);
 	}
-	for (size_t i = 0; i < p->count; i++) {
-		g_free(p->slots[i].in);
-		g_free(p->slots[i].out);
-	}
+	for (size_t i = 0; i < p->count; i++)
+		g_free(p->slots[i].data);
 	g_mutex_clear(&p->lock);
 	g_cond_clear(&p->work);
 	g_cond_clear(&p->done);

@@ -216,6 +216,16 @@ bool ib_wim_solid_write(struct ib_wim *wim, GPtrArray *blobs, uint32_t chunk, st
 /* Bytes of header and table. */
 uint64_t ib_wim_solid_overhead(uint64_t plain, uint32_t chunk);
 
+/* ---- raw.c: copying what is unchanged, in the background ---- */
+struct raw_copy;
+/* Lay blobs (sorted by place) out from `at` on, which sets their `out`, and begin to copy. out: borrowed until the end. */
+struct raw_copy *ib_wim_raw_start(GPtrArray *blobs, const struct ib_output *out, uint64_t at,
+				  struct ib_progress *progress, uint64_t *ret_end);
+/* Wait for the end of it; not wanted: only that it stops. Takes copy; NULL is fine. */
+bool ib_wim_raw_finish(struct raw_copy *copy, bool wanted, struct ib_error **err);
+/* Bytes that gaps take at most. */
+uint64_t ib_wim_raw_overhead(uint64_t stored);
+
 /* ---- spool.c ---- */
 struct spool_params {
 	const char *dir; /* NULL: memory; borrowed */

@@ -1,7 +1,6 @@
 /*
- * wim: writing. Unchanged content is copied as it lies, in the order of the
- * source, neighbours in one go; then what waits in the spool; then what has to
- * be compressed anew; metadata, blob table, XML, integrity table; the header last.
+ * wim: writing. Unchanged content comes first (raw.c copies it in the background); then what waits in the spool; then
+ * what has to be compressed anew; metadata, blob table, XML, integrity table; the header last.
  */
 #include "wim/internal.h"
 
@@ -24,6 +23,7 @@ struct writer {
 	struct reshdr solid;     /* offset 0: none was written */
 	struct out_buffer out;
 	GPtrArray *raw, *spooled, *recode; /* borrowed blobs that are referred to */
+	struct raw_copy *copy;
 	struct spool *scratch;
 	struct reshdr *metadata; /* where the next finished scratch blob is noted; NULL: at the blob of its hash */
 	uint8_t *metadata_hash;
@@ -102,12 +102,18 @@ static gint by_place(gconstpointer a, gconstpointer b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
+/* What waits in the spool is complete afterwards. */
+static bool settle(struct ib_wim *wim, struct ib_error **err)
+{
+	return !wim->spool || ib_wim_spool_flush(wim->spool, err);
+}
+
 /* describe: write the sums into the XML, too. */
 static bool plan(struct writer *w, bool describe, struct ib_error **err)
 {
 	struct ib_wim *wim = w->wim;
 
-	if (!choose(w, err) || (wim->spool && !ib_wim_spool_flush(wim->spool, err)))
+	if (!choose(w, err))
 		return false;
 	for (guint i = 0; i < wim->order->len; i++)
 		((struct blob *)g_ptr_array_index(wim->order, i))->refs = 0;
@@ -137,28 +143,6 @@ static void writer_fini(struct writer *w)
 }
 
 /* ---- content ---- */
-
-/* From raw[i] on: neighbours in the source, copied in one go. @return how many in *ret_n */
-static bool copy_run(struct writer *w, guint i, guint *ret_n, struct ib_error **err)
-{
-	struct blob *first = g_ptr_array_index(w->raw, i);
-	uint64_t end = first->at;
-	guint n = 0;
-
-	for (; i + n < w->raw->len; n++) {
-		struct blob *b = g_ptr_array_index(w->raw, i + n);
-		if (b->at != end || b->part != first->part)
-			break;
-		b->out = (struct reshdr){ .offset = w->out.at + (b->at - first->at), .stored = b->stored, .size = b->size,
-					  .flags = b->flags & RES_COMPRESSED };
-		end += b->stored;
-	}
-	if (!ib_output_copy(&w->out.out, w->out.at, first->in, first->at, end - first->at, w->options->progress, err))
-		return false;
-	w->out.at += end - first->at;
-	*ret_n = n;
-	return true;
-}
 
 static bool put_table(struct writer *w, const struct blob *b, struct ib_error **err)
 {
@@ -268,9 +252,9 @@ static bool write_blobs(struct writer *w, struct ib_error **err)
 {
 	struct ib_stream *s;
 
-	for (guint i = 0, n = 0; i < w->raw->len; i += n)
-		if (!copy_run(w, i, &n, err))
-			return ib_while(err, "copying unchanged content");
+	w->copy = ib_wim_raw_start(w->raw, &w->out.out, w->out.at, w->options->progress, &w->out.at);
+	if (!settle(w->wim, err))
+		return false;
 	for (guint i = 0; i < w->spooled->len; i++) {
 		struct blob *b = g_ptr_array_index(w->spooled, i);
 		if (!put_blob(w, b, &b->out, err))
@@ -459,7 +443,7 @@ static bool finish(struct writer *w, struct ib_error **err)
 	struct reshdr table, xml, integrity = { .offset = 0 };
 	const struct ib_image *boot = ib_wim_image_at(w->wim, w->wim->boot_index);
 
-	if (!write_table(w, &table, err))
+	if (!write_table(w, &table, err) || !ib_wim_raw_finish(g_steal_pointer(&w->copy), true, err))
 		return false;
 	uint64_t end = w->out.at;
 	if (!write_xml(w, &xml, err) || (w->options->integrity && !write_integrity(w, end, &integrity, err)) ||
@@ -499,6 +483,8 @@ bool ib_wim_write(struct ib_wim *wim, const struct ib_output *out, const struct 
 	bool ok = plan(&w, true, err) && begin(&w, err) && write_blobs(&w, err) && write_all_metadata(&w, err) &&
 		  finish(&w, err);
 	uint64_t size = w.out.at;
+	if (!ib_wim_raw_finish(w.copy, false, err))
+		g_assert_not_reached();
 	writer_fini(&w);
 	if (!ok)
 		return ib_while(err, "writing image file '%s'", out->name);
@@ -549,7 +535,8 @@ static void fill_cost(const struct writer *w, uint64_t metadata, struct ib_wim_c
 	/* Content is written in its smaller form, so a chunk table of new content never adds to its plain
 	 * size; 2 KiB an image cover sums and times that the XML does not have yet. */
 	uint64_t tables = sum(w->spooled, true) / w->chunk * 8;
-	uint64_t total = WIM_HEADER_SIZE + ret->copy_bytes + ret->new_bytes + tables + ret->recompress_bytes + metadata +
+	uint64_t total = WIM_HEADER_SIZE + ret->copy_bytes + ib_wim_raw_overhead(ret->copy_bytes) + ret->new_bytes + tables +
+			 ret->recompress_bytes + metadata +
 			 entries * WIM_ENTRY_SIZE + g_bytes_get_size(xml) + 2048 * ((uint64_t)wim->images->len + 1);
 	if (w->options->solid)
 		total += WIM_ENTRY_SIZE + ib_wim_solid_overhead(ret->recompress_bytes, w->solid_chunk);
@@ -566,7 +553,7 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
 
 	if (!check_call(wim, options, err))
 		return false;
-	bool ok = plan(&w, false, err) && metadata_bound(wim, &metadata, err);
+	bool ok = plan(&w, false, err) && settle(wim, err) && metadata_bound(wim, &metadata, err);
 	if (ok)
 		fill_cost(&w, metadata, ret);
 	writer_fini(&w);

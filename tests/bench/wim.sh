@@ -132,4 +132,4 @@ size=$(stat -c %s base.wim)
 # what a shell's children read is added to its own count
 rchar() { bash -c '"$@" >/dev/null; sed -n "s/^rchar: //p" "/proc/$$/io"' - "$@"; }
 read_bytes=$(($(rchar "$build/imgbuild" inspect base.wim) - $(rchar "$build/imgbuild" --version)))
-awk -v r="$read_bytes" -v s="$size" 'BEGIN { printf "inspect reads %d bytes of %d: %.3f %% (goal 1 %% of 5 GB)\n", r, s, 100 * r / s }'
+awk -v r="$read_bytes" -v s="$size" 'BEGIN { printf "inspect reads %.0f bytes of %.0f: %.3f %% (goal 1 %% of 5 GB)\n", r, s, 100 * r / s }'
