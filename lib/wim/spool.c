@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Content up to this size is hashed whole before anything is compressed: known content costs nothing. */
+/* Content up to this size, or to that of a chunk, is hashed whole before anything is compressed: known content costs nothing. */
 #define SPOOL_AHEAD (4u << 20)
 
 /* One blob on its way; the tag of its blocks. */
@@ -31,6 +31,7 @@ struct spool {
 	struct job *open;           /* of the content being read */
 	GQueue jobs;                /* all not yet finished */
 	uint8_t *ahead;
+	size_t ahead_size;          /* a multiple of the chunk size */
 };
 
 static void job_free(struct job *job)
@@ -108,7 +109,8 @@ bool ib_wim_spool_new(const struct spool_params *params, struct spool **ret, str
 	fd = -1;
 	g_queue_init(&s->jobs);
 	ib_wim_out_init(&s->out, &(struct ib_output){ .fd = s->fd, .name = params->dir ? "spool" : "spool in memory" });
-	s->ahead = g_malloc(SPOOL_AHEAD);
+	s->ahead_size = MAX(SPOOL_AHEAD, params->chunk);
+	s->ahead = g_malloc(s->ahead_size);
 	if (ib_wim_codec_of(params->compression, &codec) &&
 	    !ib_codec_pool_new(codec, params->chunk, params->level, params->threads, append, s, &s->pool, err)) {
 		ib_wim_spool_free(s);
@@ -150,17 +152,17 @@ static bool put(struct spool *s, struct job *job, const uint8_t *data, size_t le
 	return true;
 }
 
-/* Fill the read-ahead buffer; it is a multiple of every chunk size that we write. */
+/* Fill the read-ahead buffer. */
 static bool fill(struct spool *s, struct ib_stream *stream, struct ib_digest *digest, size_t *ret_n,
 		 struct ib_error **err)
 {
 	size_t n = 0, got;
 
 	do {
-		if (!ib_stream_read(stream, s->ahead + n, SPOOL_AHEAD - n, &got, err))
+		if (!ib_stream_read(stream, s->ahead + n, s->ahead_size - n, &got, err))
 			return false;
 		n += got;
-	} while (got > 0 && n < SPOOL_AHEAD);
+	} while (got > 0 && n < s->ahead_size);
 	ib_digest_update(digest, s->ahead, n);
 	*ret_n = n;
 	return true;
@@ -188,7 +190,7 @@ static bool read_all(struct spool *s, struct ib_stream *stream, struct job *job,
 
 	while ((ok = fill(s, stream, digest, &n, err))) {
 		job->blob->size += n;
-		if (n < SPOOL_AHEAD)
+		if (n < s->ahead_size)
 			break;
 		ok = put(s, job, s->ahead, n, err);
 		if (!ok)

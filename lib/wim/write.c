@@ -8,8 +8,6 @@
 
 /* Blocks of the integrity table, as all known writers choose them. */
 #define INTEGRITY_CHUNK (10u << 20)
-/* Largest blocks that we compress; see the read-ahead of the spool. */
-#define WRITE_CHUNK_MAX (2u << 20)
 /* What libwim takes for LZMS that is not solid. */
 #define LZMS_CHUNK (1u << 17)
 /* Solid: most of the gain of 64 MiB with an eighth of the memory. */
@@ -46,9 +44,6 @@ static bool choose(struct writer *w, struct ib_error **err)
 	w->solid_chunk = o->solid_chunk ? o->solid_chunk : SOLID_CHUNK;
 	if (o->solid && !ib_wim_check_chunk(IB_WIM_LZMS, w->solid_chunk, name, err))
 		return false;
-	if (w->chunk > WRITE_CHUNK_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "'%s': chunks of %u bytes are not written, at most %u", name, w->chunk,
-				WRITE_CHUNK_MAX);
 	return ib_wim_check_chunk(w->compression, w->chunk, name, err);
 }
 
