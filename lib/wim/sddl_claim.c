@@ -1,4 +1,8 @@
-/* wim: resource attributes in access control entries, text <-> bytes. Source: MS-DTYP 2.4.10.1, 2.5.1.1. */
+/*
+ * wim: resource attributes in access control entries, text <-> bytes. Source: MS-DTYP 2.4.10.1, 2.5.1.1, and what Windows
+ * made of the texts in Samba's tests: names are escaped like those in conditions, texts are not; octets have no '#' in
+ * front; values follow each other without a gap.
+ */
 #include "wim/sddl_internal.h"
 
 #include <string.h>
@@ -63,6 +67,44 @@ static bool put_text(struct parser *p, GByteArray *out)
 	return true;
 }
 
+/* The quoted name, with its NUL. */
+static bool put_name(struct parser *p, GByteArray *out)
+{
+	const char *end = *p->at == '"' ? strchr(p->at + 1, '"') : NULL;
+
+	if (!end)
+		return ib_wim_sddl_bad(p, "a text in double quotes expected");
+	p->at++;
+	if (!ib_wim_sddl_parse_name(p, (size_t)(end - p->at), out))
+		return false;
+	p->at++;
+	for (guint i = 0; i + 1 < out->len; i += 2)
+		if (ib_le16(out->data + i) == 0)
+			return ib_wim_sddl_bad(p, "a name holds a NUL");
+	g_byte_array_append(out, (const uint8_t[2]){ 0 }, 2);
+	return true;
+}
+
+/* Octets: two digits a byte; a first half byte may be missing. */
+static bool put_octets(struct parser *p, GByteArray *out)
+{
+	size_t n = 0;
+
+	while (ib_wim_sddl_octet_digit(p->at[n]) >= 0)
+		n++;
+	if (n == 0)
+		return ib_wim_sddl_bad(p, "hexadecimal digits expected");
+	for (size_t i = 0; i < n; i++) {
+		uint8_t digit = (uint8_t)ib_wim_sddl_octet_digit(p->at[i]);
+		if (i == 0 || (n - i) % 2 == 0)
+			g_byte_array_append(out, &digit, 1);
+		else
+			out->data[out->len - 1] = (uint8_t)(out->data[out->len - 1] << 4 | digit);
+	}
+	p->at += n;
+	return true;
+}
+
 static bool put_value(struct parser *p, uint32_t type, GByteArray *out)
 {
 	uint8_t raw[8], sid[SID_SIZE_MAX];
@@ -78,7 +120,7 @@ static bool put_value(struct parser *p, uint32_t type, GByteArray *out)
 			return false;
 		if (type == TYPE_SID)
 			g_byte_array_append(out, sid, (guint)size);
-		else if (*p->at != '#' ? !ib_wim_sddl_bad(p, "'#' expected") : !ib_wim_sddl_parse_octets(p, out))
+		else if (!put_octets(p, out))
 			return false;
 		ib_put_le32(out->data + at, out->len - at - 4);
 		return true;
@@ -90,11 +132,6 @@ static bool put_value(struct parser *p, uint32_t type, GByteArray *out)
 	return true;
 }
 
-static void pad(GByteArray *out)
-{
-	g_byte_array_append(out, (const uint8_t[4]){ 0 }, (4 - out->len % 4) % 4);
-}
-
 /* Values into `data`, where each begins into `starts`. */
 static bool parse_values(struct parser *p, uint32_t type, GByteArray *data, GArray *starts)
 {
@@ -104,7 +141,6 @@ static bool parse_values(struct parser *p, uint32_t type, GByteArray *data, GArr
 		skip(p);
 		if (!put_value(p, type, data))
 			return false;
-		pad(data);
 		if (data->len > ACL_SIZE_MAX)
 			return ib_wim_sddl_bad(p, "the attribute is too long");
 		g_array_append_val(starts, at);
@@ -146,11 +182,10 @@ static bool parse_claim(struct parser *p, GByteArray *data, GArray *starts, GByt
 	uint32_t type = 0;
 	uint64_t flags = 0;
 
-	if (!put_text(p, data) || !comma(p) || !parse_type(p, &type) || !comma(p) || !number(p, TYPE_UINT, &flags))
+	if (!put_name(p, data) || !comma(p) || !parse_type(p, &type) || !comma(p) || !number(p, TYPE_UINT, &flags))
 		return false;
 	if (flags > UINT32_MAX)
 		return ib_wim_sddl_bad(p, "the number is too large");
-	pad(data);
 	if (!parse_values(p, type, data, starts))
 		return false;
 	if (*p->at != ')')
@@ -191,6 +226,21 @@ static bool show_text(GString *out, struct ib_reader r, struct ib_error **err)
 	return r.bad ? malformed(err) : ib_wim_sddl_show_string(out, r.data + start, r.at - 2 - start, err);
 }
 
+/* As SDDL escapes names: what could end one, and all that is not ASCII. */
+static bool show_name(GString *out, struct ib_reader r, struct ib_error **err)
+{
+	uint16_t u;
+
+	g_string_append_c(out, '"');
+	while ((u = ib_reader_le16(&r)) != 0)
+		if (u > 0x20 && u < 0x7f && !strchr("!&()<>=|\"%", (char)u))
+			g_string_append_c(out, (char)u);
+		else
+			g_string_append_printf(out, "%%%04x", u);
+	g_string_append_c(out, '"');
+	return r.bad ? malformed(err) : true;
+}
+
 static bool show_block(GString *out, uint32_t type, struct ib_reader r, struct ib_error **err)
 {
 	uint32_t len = ib_reader_le32(&r);
@@ -198,10 +248,12 @@ static bool show_block(GString *out, uint32_t type, struct ib_reader r, struct i
 
 	if (r.bad)
 		return malformed(err);
-	if (type == TYPE_OCTETS) {
+	if (type == TYPE_OCTETS && len > 0) {
 		ib_wim_sddl_show_octets(out, data, len);
 		return true;
 	}
+	if (type == TYPE_OCTETS) /* no text gives them */
+		return malformed(err);
 	struct ib_reader sid = ib_reader_over(data, len);
 	return ib_wim_sddl_format_sid(out, &sid, err);
 }
@@ -232,7 +284,7 @@ bool ib_wim_sddl_format_claim(GString *out, const uint8_t *data, size_t len, str
 		return malformed(err);
 	g_string_append(out, ";(");
 	ib_reader_seek(&at, name);
-	if (!show_text(out, at, err))
+	if (!show_name(out, at, err))
 		return false;
 	g_string_append_printf(out, ",%s,0x%x", w->text, flags);
 	for (uint32_t i = 0; i < count; i++) {

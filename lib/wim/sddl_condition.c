@@ -95,26 +95,53 @@ static bool put_text(struct parser *p, GByteArray *out, uint8_t token, const cha
 	return true;
 }
 
-/* %XXXX: one UTF-16 unit. */
-static bool name_unit(struct parser *p, GByteArray *units)
+/* One character or "%0041" of a name; end: of the name. */
+static bool name_unit(struct parser *p, const char *end, GByteArray *units)
 {
-	uint8_t unit[2];
-	unsigned v = (unsigned char)*p->at;
+	size_t bytes;
+	unsigned v = 0;
 
-	if (*p->at == '%') {
-		v = 0;
-		for (unsigned i = 1; i <= 4; i++) {
-			int digit = g_ascii_xdigit_value(p->at[i]);
-			if (digit < 0)
-				return ib_wim_sddl_bad(p, "four hexadecimal digits expected after '%'");
-			v = v << 4 | (unsigned)digit;
-		}
-		p->at += 4;
+	if (*p->at != '%') {
+		const char *next = g_utf8_find_next_char(p->at, NULL);
+		g_autofree char *one = g_strndup(p->at, (gsize)(MIN(next, end) - p->at));
+		g_autofree uint8_t *utf16 = ib_utf8_to_utf16(one, &bytes);
+		if (!utf16)
+			return ib_wim_sddl_bad(p, "a name is not UTF-8");
+		g_byte_array_append(units, utf16, (guint)bytes);
+		p->at = MIN(next, end);
+		return true;
 	}
-	p->at++;
-	ib_put_le16(unit, (uint16_t)v);
-	g_byte_array_append(units, unit, sizeof unit);
+	for (unsigned i = 1; i <= 4; i++) {
+		int digit = p->at + i < end ? g_ascii_xdigit_value(p->at[i]) : -1;
+		if (digit < 0)
+			return ib_wim_sddl_bad(p, "four hexadecimal digits expected after '%'");
+		v = v << 4 | (unsigned)digit;
+	}
+	g_byte_array_append(units, (const uint8_t[2]){ (uint8_t)v, (uint8_t)(v >> 8) }, 2);
+	p->at += 5;
 	return true;
+}
+
+bool ib_wim_sddl_parse_name(struct parser *p, size_t len, GByteArray *units)
+{
+	const char *end = p->at + len;
+
+	while (p->at < end)
+		if (!name_unit(p, end, units))
+			return false;
+	return true;
+}
+
+/* Behind "@User." a name holds whatever is no operator; a local one has few characters, so that it differs from words. */
+static size_t name_length(const struct parser *p, uint8_t token)
+{
+	size_t n = 0;
+
+	if (token != TOKEN_LOCAL)
+		return strcspn(p->at, "!&()<>=| \"\t\n\v\f\r");
+	while (is_name_char(p->at[n]) || p->at[n] == '%')
+		n++;
+	return n;
 }
 
 static bool attribute(struct parser *p, GByteArray *out)
@@ -129,9 +156,9 @@ static bool attribute(struct parser *p, GByteArray *out)
 		break;
 	}
 	GByteArray *units = g_byte_array_new();
-	bool ok = !g_ascii_isdigit(*p->at) || ib_wim_sddl_bad(p, "the name of an attribute begins with no digit");
-	while (ok && (is_name_char(*p->at) || *p->at == '%'))
-		ok = name_unit(p, units);
+	bool ok = token != TOKEN_LOCAL || !g_ascii_isdigit(*p->at) ||
+		  ib_wim_sddl_bad(p, "the name of an attribute begins with no digit");
+	ok = ok && ib_wim_sddl_parse_name(p, name_length(p, token), units);
 	if (ok && units->len == 0)
 		ok = ib_wim_sddl_bad(p, "the name of an attribute expected");
 	if (ok)
@@ -164,13 +191,18 @@ static bool integer(struct parser *p, GByteArray *out)
 	return true;
 }
 
-bool ib_wim_sddl_parse_octets(struct parser *p, GByteArray *out)
+int ib_wim_sddl_octet_digit(char c)
 {
-	for (p->at++; g_ascii_isxdigit(*p->at); p->at += 2) {
-		int lo = g_ascii_xdigit_value(p->at[1]);
+	return c == '#' ? 0 : g_ascii_xdigit_value(c);
+}
+
+static bool parse_octets(struct parser *p, GByteArray *out)
+{
+	for (p->at++; ib_wim_sddl_octet_digit(*p->at) >= 0; p->at += 2) {
+		int lo = ib_wim_sddl_octet_digit(p->at[1]);
 		if (lo < 0)
 			return ib_wim_sddl_bad(p, "an even number of hexadecimal digits expected");
-		put_token(out, (uint8_t)(g_ascii_xdigit_value(*p->at) << 4 | lo));
+		put_token(out, (uint8_t)(ib_wim_sddl_octet_digit(*p->at) << 4 | lo));
 	}
 	return true;
 }
@@ -191,7 +223,7 @@ char *ib_wim_sddl_parse_string(struct parser *p)
 static bool octets(struct parser *p, GByteArray *out)
 {
 	GByteArray *bytes = g_byte_array_new();
-	bool ok = ib_wim_sddl_parse_octets(p, bytes);
+	bool ok = parse_octets(p, bytes);
 
 	if (ok)
 		put_counted(out, TOKEN_OCTETS, bytes->data, bytes->len);
@@ -401,7 +433,6 @@ static void show_name(GString *out, const uint8_t *units, size_t bytes)
 
 void ib_wim_sddl_show_octets(GString *out, const uint8_t *data, size_t len)
 {
-	g_string_append_c(out, '#');
 	for (size_t i = 0; i < len; i++)
 		g_string_append_printf(out, "%02x", data[i]);
 }
@@ -461,6 +492,7 @@ static bool show_counted(GString *out, uint8_t token, const uint8_t *data, size_
 	case TOKEN_STRING:
 		return ib_wim_sddl_show_string(out, data, len, err);
 	case TOKEN_OCTETS:
+		g_string_append_c(out, '#');
 		ib_wim_sddl_show_octets(out, data, len);
 		return true;
 	case TOKEN_COMPOSITE:

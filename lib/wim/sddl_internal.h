@@ -59,8 +59,10 @@ bool ib_wim_sddl_parse_condition(struct parser *p, GByteArray *out);
 bool ib_wim_sddl_format_condition(GString *out, const uint8_t *data, size_t len, struct ib_error **err);
 /* "…": owned by the caller; NULL: thrown. */
 char *ib_wim_sddl_parse_string(struct parser *p);
-/* #00ff: the bytes are appended. */
-bool ib_wim_sddl_parse_octets(struct parser *p, GByteArray *out);
+/* A name of len bytes with "%0041" in it, as UTF-16. */
+bool ib_wim_sddl_parse_name(struct parser *p, size_t len, GByteArray *units);
+/* Value of a digit in octets, where '#' is 0, too; -1: none. */
+int ib_wim_sddl_octet_digit(char c);
 bool ib_wim_sddl_show_string(GString *out, const uint8_t *units, size_t bytes, struct ib_error **err);
 void ib_wim_sddl_show_octets(GString *out, const uint8_t *data, size_t len);
 /* ---- sddl_claim.c ---- */

@@ -1,5 +1,5 @@
 /*
- * One measured step of tests/bench/wim.sh, in a process of its own: prints "SECONDS PEAK_MB".
+ * One measured step of tests/bench/wim.sh, in a process of its own: prints "SECONDS CPU_SECONDS PEAK_MB".
  *
  *   bench_wim ours|libwim BASE OUT LEVEL LIST   new content for the files of LIST, written to a new WIM
  *   bench_wim codec LEVEL LIST                  only libwim's codec, on the same content, on all processors
@@ -150,7 +150,9 @@ int main(int argc, char **argv)
 		}
 		double seconds = (double)(g_get_monotonic_time() - start) / 1e6;
 		getrusage(RUSAGE_SELF, &used);
-		printf("%.3f %.0f\n", seconds, (double)used.ru_maxrss / 1024);
+		double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+			     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+		printf("%.3f %.3f %.0f\n", seconds, cpu, (double)used.ru_maxrss / 1024);
 		return 0;
 	}
 	fprintf(stderr, "see the head of tests/bench/wim.c\n");

@@ -30,7 +30,9 @@ static const struct {
 	{ "S:(RA;;;;;WD;(\"Project\",TS,0x0,\"Windows\",\"SQL\"))", NULL },
 	{ "S:(RA;;;;;WD;(\"Secrecy\", TU, 0x0, 3 ))", "S:(RA;;;;;WD;(\"Secrecy\",TU,0x0,3))" },
 	{ "S:(RA;CI;;;;WD;(\"n\",TI,0x21,-3,9223372036854775807))(RA;;;;;WD;(\"b\",TB,0x0,1,0))", NULL },
-	{ "S:(RA;;;;;WD;(\"sids\",TD,0x0,BA,S-1-5-21-1-2-3-4))(RA;;;;;WD;(\"x\",TX,0x0,#,#00ff))(RA;;;;;WD;(\"none\",TI,0x0))", NULL },
+	{ "D:(XA;;FX;;;WD;(@User.9 == #a##1 && @Resource.[x;é}))", "D:(XA;;FX;;;WD;(@User.%0039 == #a001 && @Resource.%005bx%003b%00e9%007d))" },
+	{ "S:(RA;;;;;WD;(\"a%0022%00e9 b\",TX,0x0,#12,abc,f##))", "S:(RA;;;;;WD;(\"a%0022%00e9%0020b\",TX,0x0,0012,0abc,0f00))" },
+	{ "S:(RA;;;;;WD;(\"sids\",TD,0x0,BA,S-1-5-21-1-2-3-4))(RA;;;;;WD;(\"x\",TX,0x0,00,00ff))(RA;;;;;WD;(\"none\",TI,0x0))", NULL },
 };
 
 Test(wim_sddl, conditions_and_attributes_round_trip)
@@ -47,7 +49,7 @@ Test(wim_sddl, conditions_and_attributes_round_trip)
 	}
 }
 
-/* The examples of MS-DTYP 2.4.4.17.9. */
+/* The examples of MS-DTYP 2.4.4.17.9; Windows makes the same bytes of them (tests/interop/real-sddl.sh). */
 Test(wim_sddl, known_bytes)
 {
 	static const struct {
@@ -85,7 +87,8 @@ Test(wim_sddl, refusals)
 		"D:(XA;;FX;;;WD;(a ==))", "D:(XA;;FX;;;WD;(a == b))", "D:(XA;;FX;;;WD;(Member_of 1))", "D:(XA;;FX;;;WD;(a == {1))",
 		"D:(XA;;FX;;;WD;(a == \"x))", "D:(XA;;FX;;;WD;(a == #1))", "D:(XA;;FX;;;WD;(a == 9223372036854775808))",
 		"D:(XA;;FX;;;WD;(a%00))", "D:(A;;FX;;;WD;(a))", "S:(RA;;;;;WD;(\"a\",TQ,0x0,1))", "S:(RA;;;;;WD;(a,TI,0x0,1))",
-		"S:(RA;;;;;WD;(\"a\",TB,0x0,2))", "S:(RA;;;;;WD;(\"a\",TI,0x0,1)",
+		"S:(RA;;;;;WD;(\"a\",TB,0x0,2))", "S:(RA;;;;;WD;(\"a\",TX,0x0,))", "S:(RA;;;;;WD;(\"a%0000\",TI,0x0,1))",
+		"S:(RA;;;;;WD;(\"a%00\",TI,0x0,1))", "S:(RA;;;;;WD;(\"a\",TI,0x0,1)",
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
