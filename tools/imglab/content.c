@@ -160,6 +160,23 @@ const struct lab_component *lab_world_component(struct lab_world *w, size_t i, u
 	return c;
 }
 
+GBytes *lab_world_file(struct lab_world *w, const struct lab_component *c, const char *name, unsigned release)
+{
+	size_t i = lab_world_find(w, c->id.name, c->id.arch);
+	unsigned revision = i == SIZE_MAX ? 0 : lab_world_revision(w, i, release);
+
+	if (revision == 0)
+		return NULL;
+	const struct lab_component *then = lab_world_component(w, i, revision);
+	for (guint j = 0; j < then->files->len; j++) {
+		const struct lab_file *f = then->files->pdata[j];
+
+		if (g_str_equal(f->name, name))
+			return f->bytes;
+	}
+	return NULL;
+}
+
 void lab_set(const struct lab_making *m, const char *path, const char *name, uint32_t type, const char *value)
 {
 	lab_add_value(m->arena, lab_add_key(m->arena, m->component, path), name, type, value);

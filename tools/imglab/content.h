@@ -95,6 +95,13 @@ const char *lab_world_feature(const struct lab_world *w, size_t i);
  */
 const struct lab_component *lab_world_component(struct lab_world *w, size_t i, unsigned revision);
 
+/**
+ * A file as a component's family has it in another release.
+ * @param c  of any origin; known by name and architecture
+ * @return borrowed; NULL: neither family nor file were there then
+ */
+GBytes *lab_world_file(struct lab_world *w, const struct lab_component *c, const char *name, unsigned release);
+
 /* ---- packages ---- */
 
 /** How many packages the base image has, numbered from 0. */

@@ -2,6 +2,7 @@
 
 #include "cab.h"
 #include "catalog.h"
+#include "cix.h"
 #include "delta.h"
 #include "digest/digest.h"
 #include "keyform.h"
@@ -9,8 +10,6 @@
 
 #include <string.h>
 
-/* About what Authenticode adds behind a cabinet. */
-#define SIGNATURE_BYTES 8648
 
 /* Smaller files are not worth two differentials. */
 #define COMPLETE_BELOW 4096
@@ -21,6 +20,7 @@ struct packing {
 	GPtrArray *members; /* struct lab_member, in the arena */
 	bool flawed;        /* the one flaw is made */
 	struct lab_catalog *catalog; /* of the package being packed */
+	GPtrArray *history; /* struct lab_history, or NULL */
 };
 
 /* bytes: borrowed */
@@ -83,14 +83,15 @@ static void list_payload(struct packing *p, const struct lab_component *c, const
 /* A differential as updates carry it, from those already made if it is among them; borrowed. */
 static GBytes *differential(struct packing *p, const char *path, GBytes *source, GBytes *target, bool usual)
 {
-	struct lab_delta d = { .source = source, .target = target, .crc = true };
-	GBytes *made = usual ? g_hash_table_lookup(p->how->differentials->made, path) : NULL;
+	struct lab_delta d = { .source = source, .target = target, .crc = true, .pa31 = p->how->differentials->pa31 };
+	GHashTable *kept = usual ? p->how->differentials->made : NULL;
+	GBytes *made = kept ? g_hash_table_lookup(kept, path) : NULL;
 
 	if (made)
 		return made;
 	made = lab_delta_make(&d);
-	if (usual)
-		g_hash_table_insert(p->how->differentials->made, g_strdup(path), made);
+	if (kept)
+		g_hash_table_insert(kept, g_strdup(path), made);
 	else
 		lab_keep(p->how->arena, made, (GDestroyNotify)g_bytes_unref);
 	return made;
@@ -104,6 +105,17 @@ static GBytes *choose_base(struct packing *p, GBytes *base)
 	return lab_keep(p->how->arena, chosen, (GDestroyNotify)g_bytes_unref);
 }
 
+static void record_history(struct packing *p, const char *path, GBytes *target, const char *source, GBytes *basis)
+{
+	struct lab_history *h;
+
+	if (!p->history)
+		return;
+	h = lab_alloc(p->how->arena, sizeof(*h));
+	*h = (struct lab_history){ .path = path, .target = target, .source = source, .basis = basis };
+	g_ptr_array_add(p->history, h);
+}
+
 static void pack_differentials(struct packing *p, const char *key, const struct lab_file *f, GBytes *base)
 {
 	const char *kinds = base ? "fr" : "n";
@@ -115,12 +127,14 @@ static void pack_differentials(struct packing *p, const char *key, const struct 
 		const char *path = lab_printf(p->how->arena, "%s\\%c\\%s", key, *kinds, f->name);
 		bool back = *kinds == 'r';
 
-		if (back && p->how->flaw == LAB_FLAW_NO_REVERSE)
+		if (back && (p->how->flaw == LAB_FLAW_NO_REVERSE || p->how->differentials->forward_only))
 			continue;
 		GBytes *record = back ? differential(p, path, target, base, usual) :
 					differential(p, path, from, target, usual);
 		g_autoptr(GBytes) packed = back ? g_bytes_ref(record) : maybe_spoil(p, record, LAB_FLAW_DELTA);
 		pack(p, path, packed);
+		if (!back)
+			record_history(p, lab_printf(p->how->arena, "%s\\%s", key, f->name), f->bytes, path, base);
 	}
 }
 
@@ -167,14 +181,14 @@ static void pack_pair(struct packing *p, const char *stem, GBytes *mum, GBytes *
 static void pack_names(struct packing *p, const struct lab_package *package, bool root, GBytes *mum, GBytes *cat)
 {
 	g_autofree char *id = lab_package_id(&package->id);
-	g_autofree char *lower = g_ascii_strdown(id, -1);
+	g_autofree char *child = p->how->children == LAB_NAMES_UPPER ? g_ascii_strup(id, -1) : g_ascii_strdown(id, -1);
 
 	if (root)
 		pack_pair(p, "update", mum, cat);
 	if (p->how->on_demand)
 		pack_pair(p, id, mum, cat);
 	else if (!root)
-		pack_pair(p, lower, mum, cat);
+		pack_pair(p, child, mum, cat);
 }
 
 /* Deployments' manifests, then components', as lab_package_members() orders them; only the latter are compressed. */
@@ -234,40 +248,59 @@ static GBytes *file_hashes(GPtrArray *members)
 	return g_bytes_new_take(wide, bytes);
 }
 
-bool lab_package_cabinet(const struct lab_package *root, const struct lab_shipping *how, GBytes **ret,
-			 struct ib_error **err)
+bool lab_package_pack(const struct lab_package *root, const struct lab_shipping *how, GPtrArray **ret, GPtrArray *history,
+		      struct ib_error **err)
 {
-	struct packing p = { .how = how, .members = lab_array(how->arena) };
-	lab_auto_cab cab = lab_cab_new(how->lzx ? LAB_CAB_LZX : LAB_CAB_MSZIP, how->when);
+	struct packing p = { .how = how, .members = lab_array(how->arena), .history = history };
 
 	if (!pack_package(&p, root, true, err))
 		return ib_while(err, "packing '%s'", root->id.name);
+	*ret = p.members;
+	return true;
+}
+
+bool lab_package_cabinet(const struct lab_package *root, const struct lab_shipping *how, GBytes **ret,
+			 struct ib_error **err)
+{
+	lab_auto_cab cab = lab_cab_new(how->lzx ? LAB_CAB_LZX : LAB_CAB_MSZIP, how->when);
+	GPtrArray *members;
+
+	if (!lab_package_pack(root, how, &members, NULL, err))
+		return false;
 	if (how->on_demand) {
-		g_autoptr(GBytes) hashes = file_hashes(p.members);
+		g_autoptr(GBytes) hashes = file_hashes(members);
 
 		lab_cab_add(cab, "$filehashes$.dat", hashes);
 	}
-	for (guint i = 0; i < p.members->len; i++) {
-		const struct lab_member *m = p.members->pdata[i];
+	for (guint i = 0; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
 
 		lab_cab_add(cab, m->name, m->bytes);
 	}
-	return lab_cab_build(cab, SIGNATURE_BYTES, ret, err);
+	return lab_cab_build(cab, LAB_SIGNATURE_BYTES, ret, err);
 }
 
-/* The answer file that names the root to install. */
-static GBytes *answer_file(const struct lab_package *root, const char *stem)
+static void put_answer(struct lab_xml *x, const struct lab_package *root, const char *cab_name)
+{
+	g_autofree char *location = g_strdup_printf("%%configsetroot%%\\%.*s.CAB", (int)strlen(cab_name) - 4, cab_name);
+
+	lab_xml_open(x, "package", "action", "install", NULL);
+	lab_xml_empty(x, "assemblyIdentity", "name", root->id.name, "version", root->id.version, "language",
+		      root->id.culture, "processorArchitecture", root->id.arch, "publicKeyToken", root->id.token, NULL);
+	lab_xml_empty(x, "source", "location", location, NULL);
+	lab_xml_close(x, "package");
+}
+
+/* The answer file that names the roots to install, in this order. */
+static GBytes *answer_file(const struct lab_package *root, const char *cab_name, const struct lab_companion *companion)
 {
 	struct lab_xml x = lab_xml_begin();
-	g_autofree char *location = g_strdup_printf("%%configsetroot%%\\%s.CAB", stem);
 
 	lab_xml_open(&x, "unattend", "xmlns", "urn:schemas-microsoft-com:unattend", NULL);
 	lab_xml_open(&x, "servicing", NULL);
-	lab_xml_open(&x, "package", "action", "install", NULL);
-	lab_xml_empty(&x, "assemblyIdentity", "name", root->id.name, "version", root->id.version, "language",
-		      root->id.culture, "processorArchitecture", root->id.arch, "publicKeyToken", root->id.token, NULL);
-	lab_xml_empty(&x, "source", "location", location, NULL);
-	lab_xml_close(&x, "package");
+	if (companion)
+		put_answer(&x, companion->root, companion->cab_name);
+	put_answer(&x, root, cab_name);
 	lab_xml_close(&x, "servicing");
 	lab_xml_close(&x, "unattend");
 	return lab_xml_end(&x);
@@ -306,23 +339,32 @@ static bool scan_cabinet(const struct lab_shipping *how, GBytes **ret, struct ib
 	return lab_cab_build(cab, 0, ret, err);
 }
 
-bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
-	     struct ib_error **err)
+bool lab_msu_around(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes *cab,
+		    const struct lab_companion *companion, GBytes **ret, struct ib_error **err)
 {
 	lab_auto_cab msu = lab_cab_new(LAB_CAB_STORED, how->when); /* its big member is compressed already */
 	const char *mark = how->differentials ? "_PSFX" : "";
-	g_autofree char *stem = g_strconcat(name, mark, NULL);
-	g_autofree char *cab_name = g_strconcat(stem, ".cab", NULL);
-	g_autofree char *xml_name = g_strconcat(stem, ".xml", NULL);
+	g_autofree char *cab_name = g_strconcat(name, mark, ".cab", NULL);
+	g_autofree char *xml_name = g_strconcat(name, mark, ".xml", NULL);
 	g_autofree char *txt_name = g_strconcat(name, "-pkgProperties", mark, ".txt", NULL);
 	g_autofree char *text = properties(root, how);
-	g_autoptr(GBytes) scan = NULL, package = NULL, answer = answer_file(root, stem);
+	g_autoptr(GBytes) scan = NULL, answer = answer_file(root, cab_name, companion);
 
-	if (!scan_cabinet(how, &scan, err) || !lab_package_cabinet(root, how, &package, err))
+	if (!scan_cabinet(how, &scan, err))
 		return false;
 	lab_cab_add(msu, "WSUSSCAN.cab", scan);
-	lab_cab_add(msu, cab_name, package);
+	if (companion)
+		lab_cab_add(msu, companion->cab_name, companion->cab);
+	lab_cab_add(msu, cab_name, cab);
 	lab_cab_add(msu, xml_name, answer);
 	lab_cab_add_text(msu, txt_name, text);
-	return lab_cab_build(msu, SIGNATURE_BYTES, ret, err);
+	return lab_cab_build(msu, LAB_SIGNATURE_BYTES, ret, err);
+}
+
+bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
+	     struct ib_error **err)
+{
+	g_autoptr(GBytes) cab = NULL;
+
+	return lab_package_cabinet(root, how, &cab, err) && lab_msu_around(root, name, how, cab, NULL, ret, err);
 }

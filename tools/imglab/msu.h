@@ -27,8 +27,13 @@ struct lab_differentials {
 	 */
 	GBytes *(*base)(void *data, const struct lab_component *c, const char *file);
 	void *data;         /**< for base() */
-	GHashTable *made;   /**< "<path>" -> GBytes, kept from one package to the next; borrowed */
+	GHashTable *made;   /**< "<path>" -> GBytes, kept from one package to the next; NULL: none; borrowed */
+	bool forward_only;  /**< no way back, as since Windows 11 */
+	bool pa31;          /**< PA31, which names its base by hash */
 };
+
+/** How names of child packages are written: readers compare without case. */
+enum lab_names { LAB_NAMES_LOWER, LAB_NAMES_UPPER };
 
 /** How a package is shipped. */
 struct lab_shipping {
@@ -44,6 +49,7 @@ struct lab_shipping {
 	 */
 	bool on_demand;
 	bool lzx;           /**< the cabinet is LZX, as cumulative updates are; else MSZIP */
+	enum lab_names children; /**< of child packages' mums and catalogs, unless on demand */
 	GBytes *dictionary; /**< component manifests compressed with it; NULL: plain; borrowed */
 	/**
 	 * "PSFX": `<keyform>\f\<file>` and `<keyform>\r\<file>` from the base's file and back to it, `<keyform>\n\<file>`
@@ -51,6 +57,18 @@ struct lab_shipping {
 	 */
 	const struct lab_differentials *differentials;
 };
+
+/** About what Authenticode adds behind a cabinet. */
+#define LAB_SIGNATURE_BYTES 8648
+
+/**
+ * All that a package's cabinet holds.
+ *
+ * @param ret      struct lab_member; in the arena
+ * @param history  filled with struct lab_history, one for each differential that is not a reverse one; or NULL
+ */
+bool lab_package_pack(const struct lab_package *root, const struct lab_shipping *how, GPtrArray **ret, GPtrArray *history,
+		      struct ib_error **err) IB_MUST_CHECK;
 
 /**
  * The cabinet of a package with its children, with bytes behind its end as a signature leaves them.
@@ -67,5 +85,16 @@ bool lab_package_cabinet(const struct lab_package *root, const struct lab_shippi
  */
 bool lab_msu(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes **ret,
 	     struct ib_error **err) IB_MUST_CHECK;
+
+/** A second package in an .msu, installed first: the servicing stack. */
+struct lab_companion {
+	const struct lab_package *root;
+	const char *cab_name;
+	GBytes *cab;
+};
+
+/** The same around a cabinet that is there already. @param companion  borrowed; NULL: none */
+bool lab_msu_around(const struct lab_package *root, const char *name, const struct lab_shipping *how, GBytes *cab,
+		    const struct lab_companion *companion, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
 #endif

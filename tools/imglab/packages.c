@@ -1,5 +1,6 @@
 #include "packages.h"
 
+#include "containers.h"
 #include "content_internal.h"
 #include "msu.h"
 #include "novelty.h"
@@ -267,26 +268,14 @@ struct delivery {
 };
 
 /* The file of a component as the lab's base has it. */
-static GBytes *base_file(void *mill, const struct lab_component *c, const char *file)
+static GBytes *base_file(void *world, const struct lab_component *c, const char *file)
 {
-	struct mill *m = mill;
-	size_t i = lab_world_find(m->world, c->id.name, c->id.arch);
-
-	if (i == SIZE_MAX || lab_world_revision(m->world, i, LAB_RTM) == 0)
-		return NULL;
-	const struct lab_component *rtm = lab_world_component(m->world, i, LAB_RTM);
-	for (guint j = 0; j < rtm->files->len; j++) {
-		const struct lab_file *f = rtm->files->pdata[j];
-
-		if (g_str_equal(f->name, file))
-			return f->bytes;
-	}
-	return NULL;
+	return lab_world_file(world, c, file, LAB_RTM);
 }
 
 static bool write_msu(struct mill *m, struct lab_package *root, const struct delivery *d, struct ib_error **err)
 {
-	const struct lab_differentials differentials = { .base = base_file, .data = m, .made = m->differentials };
+	const struct lab_differentials differentials = { .base = base_file, .data = m->world, .made = m->differentials };
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = d->signer,
 					  .when = lab_release_time(d->release), .flaw = d->flaw,
 					  .lzx = root->children->len > 0,
@@ -302,11 +291,9 @@ static bool write_msu(struct mill *m, struct lab_package *root, const struct del
 }
 
 /* What must be refused is the same in a small world; a large one is for measuring, and gets the first two. */
-static bool write_cumulative(struct mill *m, const struct cumulative *spec, const struct delivery *deliveries,
-			     size_t count, struct ib_error **err)
+static bool write_cumulative(struct mill *m, struct lab_package *root, const struct delivery *deliveries, size_t count,
+			     struct ib_error **err)
 {
-	struct lab_package *root = make_cumulative(m, spec);
-
 	for (size_t i = 0; i < (m->options->size == LAB_SIZE_LARGE ? 2 : count); i++)
 		if (!write_msu(m, root, &deliveries[i], err))
 			return false;
@@ -330,6 +317,18 @@ static bool write_stack(struct mill *m, struct ib_error **err)
 	return write_msu(m, make_stack(m), &d, err);
 }
 
+static struct lab_containers containers(struct mill *m, struct lab_package *root, unsigned release)
+{
+	return (struct lab_containers){ .arena = m->arena, .world = m->world, .pki = m->pki, .dir = m->dir, .root = root,
+					.release = release };
+}
+
+/* Other containers are made for a small world only: they are about form. */
+static bool is_small(const struct mill *m)
+{
+	return m->options->size == LAB_SIZE_SMALL && !m->options->files_dir;
+}
+
 static bool write_april(struct mill *m, struct ib_error **err)
 {
 	static const struct delivery deliveries[] = {
@@ -337,7 +336,11 @@ static bool write_april(struct mill *m, struct ib_error **err)
 		{ .file = "psfx/windows10.0-kb5001384-x64.msu", .release = LAB_4C, .differentials = true },
 	};
 
-	return write_cumulative(m, &april, deliveries, G_N_ELEMENTS(deliveries), err);
+	struct lab_package *root = make_cumulative(m, &april);
+	const struct lab_containers c = containers(m, root, LAB_4C);
+
+	return write_cumulative(m, root, deliveries, G_N_ELEMENTS(deliveries), err) &&
+	       (!is_small(m) || lab_containers_numbered(&c, err));
 }
 
 #define SEPTEMBER "windows10.0-kb5005568-x64"
@@ -358,7 +361,12 @@ static bool write_september(struct mill *m, struct ib_error **err)
 		{ "refused/psfx/" SEPTEMBER "-noreverse.msu", LAB_9B, LAB_SIGNER_CATALOG, LAB_FLAW_NO_REVERSE, true },
 	};
 
-	return write_cumulative(m, &september, deliveries, G_N_ELEMENTS(deliveries), err);
+	struct lab_package *root = make_cumulative(m, &september);
+	struct lab_containers c = containers(m, root, LAB_9B);
+
+	c.stack = make_stack(m);
+	return write_cumulative(m, root, deliveries, G_N_ELEMENTS(deliveries), err) &&
+	       (!is_small(m) || lab_containers_psf(&c, err));
 }
 
 static bool write_october(struct mill *m, struct ib_error **err)
@@ -368,7 +376,11 @@ static bool write_october(struct mill *m, struct ib_error **err)
 		{ .file = "psfx/windows10.0-kb5006672-x64.msu", .release = LAB_10B, .differentials = true },
 	};
 
-	return write_cumulative(m, &october, deliveries, G_N_ELEMENTS(deliveries), err);
+	struct lab_package *root = make_cumulative(m, &october);
+	const struct lab_containers c = containers(m, root, LAB_10B);
+
+	return write_cumulative(m, root, deliveries, G_N_ELEMENTS(deliveries), err) &&
+	       (!is_small(m) || lab_containers_checkpoint(&c, LAB_4C, err));
 }
 
 static bool write_other_build(struct mill *m, struct ib_error **err)

@@ -8,6 +8,7 @@
  *     windows10.0-kb5006672-x64.msu   10B of 2021, cumulative, 17763.2237; the same, and supersedes 9B
  *     psfx/…                          the three cumulative updates as Windows 10 1809 and later get them: forward
  *                                     and reverse differentials against the base's files, compressed manifests
+ *     containers/…                    the same in other containers, see containers.h; wrong ones in refused/containers/
  *     Lab-OpenTools-FoD-Package~31bf3856ad364e35~amd64~~.cab   on demand, capability Lab.OpenTools 1.0
  *     refused/windows10.0-kb5005565-x64.msu          for build 19041: does not apply
  *     refused/windows10.0-kb5005568-x64-payload.msu  9B, a payload file differs from its manifest
@@ -20,7 +21,7 @@
  *     refused/psfx/…-base.msu         a differential against a file that no image has
  *     refused/psfx/…-noreverse.msu    no reverse differentials: installs, but 10B cannot be rebuilt from its files
  *
- * Copies of 9B that are wrong are made for a small world only.
+ * Copies of 9B that are wrong and other containers are made for a small world only.
  */
 #ifndef IMGLAB_PACKAGES_H
 #define IMGLAB_PACKAGES_H

@@ -1,7 +1,12 @@
 /* Capture by libwim, with everything it would take from clock or chance set by hand. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <wimlib.h>
+
+#include "base/file.h"
 
 #include "digest/digest.h"
 
@@ -78,11 +83,19 @@ static bool set_modified(const char *path, size_t count, int64_t epoch, struct i
 	return ok;
 }
 
+static bool set_guid(WIMStruct *wim, const char *name, uint32_t boot_index, struct ib_error **err)
+{
+	static const uint8_t space[16] = "imglab-wim--guid";
+	struct wimlib_wim_info info = { .boot_index = boot_index };
+
+	ib_uuid5(space, name, info.guid);
+	return check(wimlib_set_wim_info(wim, &info, WIMLIB_CHANGE_GUID | WIMLIB_CHANGE_BOOT_INDEX), "set the GUID", err);
+}
+
 static bool fill(WIMStruct *wim, const struct lab_wim_image *images, size_t count, const char *name, int64_t epoch,
 		 struct ib_error **err)
 {
-	static const uint8_t space[16] = "imglab-wim--guid";
-	struct wimlib_wim_info info = { 0 };
+	uint32_t boot_index = 0;
 
 	if (!check(wimlib_set_output_chunk_size(wim, CHUNK), "set the chunk size", err))
 		return false;
@@ -91,13 +104,12 @@ static bool fill(WIMStruct *wim, const struct lab_wim_image *images, size_t coun
 			   "capture the NTFS volume", err))
 			return false;
 		if (images[i].boots)
-			info.boot_index = (uint32_t)i + 1;
+			boot_index = (uint32_t)i + 1;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!describe(wim, (int)i + 1, &images[i], epoch, err))
 			return false;
-	ib_uuid5(space, name, info.guid);
-	return check(wimlib_set_wim_info(wim, &info, WIMLIB_CHANGE_GUID | WIMLIB_CHANGE_BOOT_INDEX), "set the GUID", err);
+	return set_guid(wim, name, boot_index, err);
 }
 
 bool lab_wim_write(const char *path, const struct lab_wim_image *images, size_t count, const char *name, int64_t epoch,
@@ -113,5 +125,49 @@ bool lab_wim_write(const char *path, const struct lab_wim_image *images, size_t 
 	     check(wimlib_write(wim, path, WIMLIB_ALL_IMAGES, WIMLIB_WRITE_FLAG_RETAIN_GUID, 2), "write the WIM", err);
 	wimlib_free(wim);
 	ok = ok && set_modified(path, count, epoch, err);
+	return ok || ib_while(err, "writing '%s'", path);
+}
+
+/* ---- of files ---- */
+
+static bool set_times(const char *path, int64_t epoch, struct ib_error **err)
+{
+	const struct timespec times[2] = { { .tv_sec = epoch }, { .tv_sec = epoch } };
+
+	if (utimensat(AT_FDCWD, path, times, 0) < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot set the time of '%s'", path);
+	return true;
+}
+
+/* The files on disk: libwim takes them from nowhere else. */
+static bool lay_out(const char *work, const GPtrArray *members, int64_t epoch, struct ib_error **err)
+{
+	if (!ib_dir_make(work, err))
+		return false;
+	for (guint i = 0; i < members->len; i++) {
+		const struct lab_member *m = members->pdata[i];
+		g_autofree char *path = g_build_filename(work, m->name, NULL);
+		gsize size;
+		const void *data = g_bytes_get_data(m->bytes, &size);
+
+		if (!ib_file_write(path, data, size, err) || !set_times(path, epoch, err))
+			return false;
+	}
+	return set_times(work, epoch, err);
+}
+
+bool lab_wim_of_files(const char *path, const char *work, const GPtrArray *members, int64_t epoch, struct ib_error **err)
+{
+	g_autofree char *name = g_path_get_basename(path);
+	WIMStruct *wim = NULL;
+
+	if (!lay_out(work, members, epoch, err) ||
+	    !check(wimlib_create_new_wim(WIMLIB_COMPRESSION_TYPE_LZX, &wim), "make a WIM", err))
+		return false;
+	bool ok = check(wimlib_add_image(wim, work, name, NULL, WIMLIB_ADD_FLAG_NO_ACLS), "capture files", err) &&
+		  set_time(wim, 1, "CREATIONTIME", epoch, err) && set_guid(wim, name, 0, err) &&
+		  check(wimlib_write(wim, path, WIMLIB_ALL_IMAGES, WIMLIB_WRITE_FLAG_RETAIN_GUID, 1), "write the WIM", err);
+	wimlib_free(wim);
+	ok = ok && set_modified(path, 1, epoch, err);
 	return ok || ib_while(err, "writing '%s'", path);
 }

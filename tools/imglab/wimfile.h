@@ -1,8 +1,10 @@
-/** imglab/wimfile: a WIM captured from NTFS volumes by libwim. */
+/** imglab/wimfile: WIMs by libwim: captured from NTFS volumes, or of files in memory. */
 #ifndef IMGLAB_WIMFILE_H
 #define IMGLAB_WIMFILE_H
 
 #include "base/base.h"
+
+#include "model.h"
 
 /** One image of a WIM. Text is borrowed. */
 struct lab_wim_image {
@@ -23,5 +25,15 @@ struct lab_wim_image {
  */
 bool lab_wim_write(const char *path, const struct lab_wim_image *images, size_t count, const char *name, int64_t epoch,
 		   struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Write one image of a few files, as an .msu of Windows 11 is.
+ *
+ * @param work     folder for them in the meantime; made here, removed by the caller
+ * @param members  struct lab_member; names without backslashes
+ * @param epoch    time of everything
+ */
+bool lab_wim_of_files(const char *path, const char *work, const GPtrArray *members, int64_t epoch, struct ib_error **err)
+	IB_MUST_CHECK;
 
 #endif
