@@ -80,12 +80,12 @@ struct ib_key {
 	GBytes *class_name;
 	uint64_t time;
 	uint32_t child_count, child_room;
+	uint32_t in_order; /* so many children, from the first one on, are sorted */
 	uint32_t value_count, value_room;
 	uint32_t hash;
 	uint32_t access; /* NK_ACCESS, kept as it was */
 	uint16_t flags;
 	uint16_t user_flags; /* high half of NK_MAX_NAME, kept as it was */
-	bool sorted;
 	bool changed;
 };
 

@@ -372,9 +372,10 @@ static bool load_key(struct loader *l, uint32_t cell, uint32_t from, struct ib_k
 /* Other tools may have sorted by another table: restore our order, and let no name occur twice. */
 static bool order_children(struct loader *l, uint32_t cell, struct ib_key *k)
 {
-	for (uint32_t i = 1; i < k->child_count && k->sorted; i++)
-		k->sorted = ib_registry_compare(k->children[i - 1]->name, k->children[i]->name) < 0;
-	if (k->sorted)
+	for (k->in_order = MIN(k->child_count, 1); k->in_order < k->child_count; k->in_order++)
+		if (ib_registry_compare(k->children[k->in_order - 1]->name, k->children[k->in_order]->name) >= 0)
+			break;
+	if (k->in_order == k->child_count)
 		return true;
 	l->hive->loaded.resorted++;
 	ib_registry_sort(k);

@@ -71,7 +71,7 @@ struct ib_key *ib_registry_key_new(struct ib_hive *h, struct ib_key *parent, con
 {
 	struct ib_key *k = ib_registry_alloc(&h->arena, sizeof(*k));
 
-	*k = (struct ib_key){ .parent = parent, .name = name, .hash = ib_registry_hash(name), .sorted = true };
+	*k = (struct ib_key){ .parent = parent, .name = name, .hash = ib_registry_hash(name) };
 	return k;
 }
 
@@ -149,11 +149,37 @@ static int compare_keys(const void *a, const void *b)
 	return ib_registry_compare((*ka)->name, (*kb)->name);
 }
 
+/* Where a name belongs among the first n children, which are in order. */
+static uint32_t place_of(const struct ib_key *parent, uint32_t n, const char *name)
+{
+	uint32_t low = 0;
+
+	while (low < n) {
+		uint32_t mid = low + (n - low) / 2;
+		if (ib_registry_compare(name, parent->children[mid]->name) < 0)
+			n = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+/* What was added since the last time is merged in: whoever adds and asks in turns must not pay for all each time. */
 void ib_registry_sort(struct ib_key *key)
 {
-	if (!key->sorted)
-		qsort(key->children, key->child_count, sizeof(*key->children), compare_keys);
-	key->sorted = true;
+	uint32_t old = key->in_order, added = key->child_count - old;
+
+	if (!added)
+		return;
+	g_autofree struct ib_key **tail = g_memdup2(key->children + old, added * sizeof(*tail));
+	qsort(tail, added, sizeof(*tail), compare_keys);
+	while (added-- > 0) {
+		uint32_t at = place_of(key, old, tail[added]->name);
+		memmove(key->children + at + added + 1, key->children + at, (old - at) * sizeof(*tail));
+		key->children[at + added] = tail[added];
+		old = at;
+	}
+	key->in_order = key->child_count;
 }
 
 static guint hash_key(const void *k)
@@ -189,7 +215,7 @@ struct ib_key *ib_registry_child(struct ib_key *parent, const char *name)
 {
 	struct ib_key probe = { .name = name };
 
-	if (parent->sorted && !parent->child_index)
+	if (parent->in_order == parent->child_count && !parent->child_index)
 		return search_sorted(parent, name);
 	probe.hash = ib_registry_hash(name);
 	if (parent->child_count < INDEX_FROM && !parent->child_index) {
@@ -213,8 +239,10 @@ static void add_child(struct ib_key *parent, struct ib_key *k)
 		parent->child_room = parent->child_room ? parent->child_room * 2 : 4;
 		parent->children = g_renew(struct ib_key *, parent->children, parent->child_room);
 	}
-	if (parent->child_count && parent->sorted)
-		parent->sorted = ib_registry_compare(parent->children[parent->child_count - 1]->name, k->name) < 0;
+	if (parent->in_order == parent->child_count &&
+	    (!parent->child_count ||
+	     ib_registry_compare(parent->children[parent->child_count - 1]->name, k->name) < 0))
+		parent->in_order++;
 	parent->children[parent->child_count++] = k;
 	if (parent->child_index)
 		g_hash_table_add(parent->child_index, k);
@@ -316,6 +344,7 @@ bool ib_key_remove(struct ib_hive *h, struct ib_key *key, struct ib_error **err)
 	memmove(parent->children + i, parent->children + i + 1,
 		(parent->child_count - i - 1) * sizeof(*parent->children));
 	parent->child_count--;
+	parent->in_order -= i < parent->in_order;
 	ib_registry_touch(h, parent);
 	key_fini(key);
 	return true;
