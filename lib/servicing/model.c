@@ -111,6 +111,23 @@ static struct ib_component *add_unsorted(struct ib_model *m, const struct ib_ide
 	return c;
 }
 
+/* The last entry to its place among the others, which are in order. */
+static void move_last(GPtrArray *list, GCompareFunc compare)
+{
+	guint n = list->len - 1, low = 0, high = n;
+	gpointer last = list->pdata[n];
+
+	while (low < high) {
+		guint mid = low + (high - low) / 2;
+		if (compare(&last, &list->pdata[mid]) < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	memmove(list->pdata + low + 1, list->pdata + low, (n - low) * sizeof(gpointer));
+	list->pdata[low] = last;
+}
+
 struct ib_component *ib_svc_model_add(struct ib_model *m, const struct ib_identity *id)
 {
 	g_autofree char *keyform = ib_keyform(id, IB_KEYFORM_LONG);
@@ -120,9 +137,9 @@ struct ib_component *ib_svc_model_add(struct ib_model *m, const struct ib_identi
 		return c;
 	guint families = m->families->len;
 	c = add_unsorted(m, id, g_steal_pointer(&keyform));
-	g_ptr_array_sort(c->family->components, by_version);
+	move_last(c->family->components, by_version);
 	if (m->families->len != families)
-		g_ptr_array_sort(m->families, by_family_name);
+		move_last(m->families, by_family_name);
 	return c;
 }
 

@@ -8,17 +8,20 @@
 GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder)
 {
 	g_autofree char *folded = ib_name_fold(folder);
-	GBytes *known = g_hash_table_lookup(s->siblings, folded);
+	gpointer known;
 
-	/* Kept: to ask a folder of ten thousand for its first name after each new one would sort it each time. */
-	if (known)
+	/* Kept, none included: to ask a folder of ten thousand for its first name after each new one would sort it each time. */
+	if (g_hash_table_lookup_extended(s->siblings, folded, NULL, &known))
 		return known;
 	struct ib_node *dir = ib_image_find(s->image, folder);
 	struct ib_node *first = dir ? ib_node_first(dir) : NULL;
-	known = first ? ib_node_security(s->image, first) : NULL;
-	if (known)
-		g_hash_table_insert(s->siblings, g_steal_pointer(&folded), g_bytes_ref(known));
-	return known ? known : dir ? ib_node_security(s->image, dir) : NULL;
+	if (!first)
+		return dir ? ib_node_security(s->image, dir) : NULL;
+	GBytes *security = ib_node_security(s->image, first);
+	if (!security)
+		security = ib_node_security(s->image, dir);
+	g_hash_table_insert(s->siblings, g_steal_pointer(&folded), security ? g_bytes_ref(security) : NULL);
+	return security;
 }
 
 bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err)
