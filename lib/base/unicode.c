@@ -152,6 +152,11 @@ static uint16_t next_unit(const uint8_t **p, uint16_t *low)
 	return ib_upcase16((uint16_t)c);
 }
 
+static uint8_t upper_ascii(uint8_t c)
+{
+	return c >= 'a' && c <= 'z' ? (uint8_t)(c - 0x20) : c;
+}
+
 int ib_name_compare(const char *a, const char *b)
 {
 	const uint8_t *pa = (const uint8_t *)a, *pb = (const uint8_t *)b;
@@ -159,7 +164,7 @@ int ib_name_compare(const char *a, const char *b)
 
 	/* Nearly all names are ASCII, and equal at the beginning: no need to decode them. */
 	for (; *pa && *pa < 0x80 && *pb && *pb < 0x80; pa++, pb++) {
-		uint8_t ua = (uint8_t)g_ascii_toupper((gchar)*pa), ub = (uint8_t)g_ascii_toupper((gchar)*pb);
+		uint8_t ua = upper_ascii(*pa), ub = upper_ascii(*pb);
 		if (ua != ub)
 			return ua < ub ? -1 : 1;
 	}
@@ -177,8 +182,30 @@ bool ib_name_equal(const char *a, const char *b)
 	return ib_name_compare(a, b) == 0;
 }
 
+/* Nearly all names: one byte gives one byte. NULL when there are others. */
+static char *fold_ascii(const char *name)
+{
+	size_t len = strlen(name);
+	char *out = g_malloc(len + 1);
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)name[i];
+		if (c >= 0x80) {
+			g_free(out);
+			return NULL;
+		}
+		out[i] = (char)upper_ascii(c);
+	}
+	out[len] = '\0';
+	return out;
+}
+
 char *ib_name_fold(const char *name)
 {
+	char *simple = fold_ascii(name);
+
+	if (simple)
+		return simple;
 	const uint8_t *p = (const uint8_t *)name;
 	GString *s = g_string_sized_new(strlen(name) + 8);
 	uint16_t low = 0;

@@ -5,6 +5,8 @@
 
 /* NTFS: UTF-16 units in a name. */
 #define NAME_UNITS_MAX 255u
+/* Names of fewer bytes are looked up without taking memory. */
+#define NAME_BYTES_USUAL 256u
 /* NTFS: names of one file. */
 #define LINKS_MAX 1024u
 /* The target is meant as it stands, not relative to the image's root. */
@@ -32,12 +34,20 @@ static char *next_name(const char **path)
 struct ib_node *ib_image_find(struct ib_image *image, const char *path)
 {
 	struct ib_node *node = image->root;
+	char buf[NAME_BYTES_USUAL];
 
 	while (node) {
-		g_autofree char *name = next_name(&path);
-		if (!name)
+		path += strspn(path, "/\\");
+		size_t n = strcspn(path, "/\\");
+		if (n == 0)
 			return node;
-		node = ib_wim_dir_find(node, name);
+		g_autofree char *longer = n < sizeof buf ? NULL : g_strndup(path, n);
+		if (!longer) {
+			memcpy(buf, path, n);
+			buf[n] = '\0';
+		}
+		node = ib_wim_dir_find(node, longer ? longer : buf);
+		path += n;
 	}
 	return NULL;
 }
