@@ -43,8 +43,8 @@ void package_other_sort(GPtrArray *list);
 /** The manifest with what its public part borrows. */
 struct manifest {
 	struct ib_manifest pub;
-	GStringChunk *strings;  /* texts that are not verbatim in the XML */
-	GHashTable *sddl;       /* definition name -> SDDL, both borrowed from the XML */
+	GStringChunk *strings;  /* texts of the model: the XML may go */
+	GHashTable *sddl;       /* while reading: definition name -> SDDL, both in strings */
 };
 
 static inline struct manifest *manifest_of(struct ib_manifest *m)
@@ -57,13 +57,16 @@ bool package_manifest_readable(GBytes *bytes, GBytes *dictionary);
 
 /**
  * A relative name with '\' between parts. Refuses '..', ':', empty names and parts, and absolute ones.
- * @param ret  in m's string chunk, or the text itself
+ * @param ret  in m's strings
  */
 bool package_relative_name(struct manifest *m, const char *text, const char **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
 /** A destination with macros: refuses parts that are '..'. */
 bool package_check_path(const char *path, struct ib_error **err) IB_MUST_CHECK;
+
+/** An attribute's value, copied to m's strings; NULL when absent. */
+const char *package_attr(struct manifest *m, const struct ib_xml_node *node, const char *name);
 
 /** SDDL of the securityDescriptor below node, or NULL; an undefined name goes to `other`. */
 const char *package_sddl(struct manifest *m, const struct ib_xml_node *node);

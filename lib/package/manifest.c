@@ -70,8 +70,15 @@ bool package_relative_name(struct manifest *m, const char *text, const char **re
 		if (!**p || strcmp(*p, ".") == 0 || strcmp(*p, "..") == 0)
 			return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component", text);
 	}
-	*ret = strchr(text, '/') ? g_string_chunk_insert(m->strings, name) : text;
+	*ret = g_string_chunk_insert(m->strings, name);
 	return true;
+}
+
+const char *package_attr(struct manifest *m, const struct ib_xml_node *node, const char *name)
+{
+	const char *text = ib_xml_attr(node, name);
+
+	return text ? g_string_chunk_insert(m->strings, text) : NULL;
 }
 
 bool package_check_path(const char *path, struct ib_error **err)
@@ -176,7 +183,7 @@ static void read_definitions(struct manifest *m, const struct ib_xml_node *root)
 			ib_xml_find(trust, "security/accessControl/securityDescriptorDefinitions");
 		const struct ib_xml_node *def = ib_xml_first(all, "securityDescriptorDefinition");
 		for (; def; def = ib_xml_next(def, "securityDescriptorDefinition")) {
-			const char *name = ib_xml_attr(def, "name"), *sddl = ib_xml_attr(def, "sddl");
+			const char *name = package_attr(m, def, "name"), *sddl = package_attr(m, def, "sddl");
 			if (name && sddl)
 				g_hash_table_insert(m->sddl, (gpointer)name, (gpointer)sddl);
 		}
@@ -222,6 +229,40 @@ static bool read_identity(struct ib_manifest *m, const struct ib_xml_node *root,
 	return check_name(m, name, err);
 }
 
+static bool is_named(const struct ib_xml_node *node, const char *const *names)
+{
+	while (*names && strcmp(ib_xml_name(node), *names) != 0)
+		names++;
+	return *names != NULL;
+}
+
+/*
+ * A tree takes eight times the memory of its text, and a store has tens of thousands: what the model has taken over
+ * goes, all of it where no node is asked for later.
+ */
+static void drop_modelled(struct manifest *m)
+{
+	static const char *const taken[] = { "dependency", "file", "directories", "registryKeys", "trustInfo", NULL };
+	static const char *const asked[] = { "instrumentation", "localization", NULL };
+	struct ib_xml_node *next, *child = ib_xml_first(ib_xml_root(m->pub.xml), NULL);
+	bool needed = m->pub.services->len || m->pub.svchost->len;
+
+	g_clear_pointer(&m->sddl, g_hash_table_unref);
+	if (m->pub.firewall->len || m->pub.tasks->len)
+		return; /* rules and tasks are found at any place */
+	for (const struct ib_xml_node *n = child; n && !needed; n = ib_xml_next(n, NULL))
+		needed = is_named(n, asked);
+	if (!needed) {
+		g_clear_pointer(&m->pub.xml, ib_xml_free);
+		return;
+	}
+	for (; child; child = next) {
+		next = ib_xml_next(child, NULL);
+		if (is_named(child, taken))
+			ib_xml_remove(child);
+	}
+}
+
 static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, struct ib_error **err)
 {
 	g_autoptr(GBytes) plain = NULL;
@@ -240,6 +281,7 @@ static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, s
 	if (!read_identity(&m->pub, root, name, err))
 		return false;
 	m->pub.is_deployment = ib_xml_first(root, "deployment") != NULL;
+	m->pub.is_empty = !ib_xml_next(ib_xml_first(root, NULL), NULL);
 	read_definitions(m, root);
 	if (!read_dependencies(m, root, err) || !package_read_files(m, root, err) ||
 	    !package_read_directories(m, root, err) || !package_read_registry(m, root, err) ||
@@ -247,6 +289,7 @@ static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, s
 		return false;
 	package_read_rest(m, root);
 	package_other_sort(m->pub.other);
+	drop_modelled(m);
 	return true;
 }
 
@@ -271,7 +314,7 @@ static struct manifest *manifest_new(GBytes *bytes)
 {
 	struct manifest *m = g_new0(struct manifest, 1);
 
-	m->strings = g_string_chunk_new(256);
+	m->strings = g_string_chunk_new(1024);
 	m->sddl = g_hash_table_new(g_str_hash, g_str_equal);
 	m->pub.stored = g_bytes_ref(bytes);
 	m->pub.dependencies = g_ptr_array_new_with_free_func(g_free);
@@ -309,7 +352,7 @@ void ib_manifest_free(struct ib_manifest *pub)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(arrays); i++)
 		g_ptr_array_unref(arrays[i]);
-	g_hash_table_unref(m->sddl);
+	g_clear_pointer(&m->sddl, g_hash_table_unref);
 	g_string_chunk_free(m->strings);
 	g_bytes_unref(pub->stored);
 	ib_xml_free(pub->xml);

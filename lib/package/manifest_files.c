@@ -77,12 +77,12 @@ static bool read_hash_attribute(struct ib_file *f, const struct ib_xml_node *nod
 
 /* ---- files ---- */
 
-static bool read_links(struct ib_file *f, const struct ib_xml_node *node, struct ib_error **err)
+static bool read_links(struct manifest *m, struct ib_file *f, const struct ib_xml_node *node, struct ib_error **err)
 {
 	const struct ib_xml_node *link = ib_xml_first(node, "link");
 
 	for (; link; link = ib_xml_next(link, "link")) {
-		const char *destination = ib_xml_attr(link, "destination");
+		const char *destination = package_attr(m, link, "destination");
 		if (!destination || !*destination)
 			return ib_throw(err, IB_ERR_INPUT, "a link of file '%s' has no destination", f->name);
 		if (!package_check_path(destination, err))
@@ -104,7 +104,7 @@ static bool read_file(struct manifest *m, const struct ib_xml_node *node, struct
 	f->destination_name = f->name;
 	if (destination && *destination && !package_relative_name(m, destination, &f->destination_name, err))
 		return false;
-	f->destination_path = ib_xml_attr(node, "destinationPath");
+	f->destination_path = package_attr(m, node, "destinationPath");
 	if (f->destination_path && !package_check_path(f->destination_path, err))
 		return false;
 	f->sddl = package_sddl(m, node);
@@ -116,7 +116,7 @@ static bool read_file(struct manifest *m, const struct ib_xml_node *node, struct
 		if (!read_hash_element(f, hash, err))
 			return false;
 	}
-	return read_links(f, node, err);
+	return read_links(m, f, node, err);
 }
 
 bool package_read_files(struct manifest *m, const struct ib_xml_node *root, struct ib_error **err)
@@ -136,7 +136,7 @@ bool package_read_files(struct manifest *m, const struct ib_xml_node *root, stru
 
 static bool read_directory(struct manifest *m, const struct ib_xml_node *node, struct ib_error **err)
 {
-	const char *path = ib_xml_attr(node, "destinationPath");
+	const char *path = package_attr(m, node, "destinationPath");
 
 	if (!path || !*path)
 		return ib_throw(err, IB_ERR_INPUT, "line %u: a directory has no destinationPath", ib_xml_line(node));

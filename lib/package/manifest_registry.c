@@ -8,9 +8,10 @@ static bool is_true(const char *text)
 	return text && (g_ascii_strcasecmp(text, "true") == 0 || g_ascii_strcasecmp(text, "yes") == 0);
 }
 
-static bool add_value(struct ib_registry_key *key, const struct ib_xml_node *node, struct ib_error **err)
+static bool add_value(struct manifest *m, struct ib_registry_key *key, const struct ib_xml_node *node,
+		      struct ib_error **err)
 {
-	const char *name = ib_xml_attr(node, "name"), *type = ib_xml_attr(node, "valueType");
+	const char *name = package_attr(m, node, "name"), *type = package_attr(m, node, "valueType");
 
 	if (!type || !*type)
 		return ib_throw(err, IB_ERR_INPUT, "line %u: value '%.80s' has no valueType", ib_xml_line(node),
@@ -18,8 +19,8 @@ static bool add_value(struct ib_registry_key *key, const struct ib_xml_node *nod
 	struct ib_registry_value *v = g_new0(struct ib_registry_value, 1);
 	v->name = name ? name : "";
 	v->type = type;
-	v->value = ib_xml_attr(node, "value");
-	v->hint = ib_xml_attr(node, "operationHint");
+	v->value = package_attr(m, node, "value");
+	v->hint = package_attr(m, node, "operationHint");
 	v->mutable_ = is_true(ib_xml_attr(node, "mutable"));
 	g_ptr_array_add(key->values, v);
 	return true;
@@ -40,7 +41,7 @@ static void apply_overridable(struct ib_registry_key *key, GHashTable *names)
 
 static bool read_key(struct manifest *m, const struct ib_xml_node *node, struct ib_error **err)
 {
-	const char *path = ib_xml_attr(node, "keyName");
+	const char *path = package_attr(m, node, "keyName");
 	g_autoptr(GHashTable) overridable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
 	if (!path || !*path)
@@ -53,7 +54,7 @@ static bool read_key(struct manifest *m, const struct ib_xml_node *node, struct 
 	const struct ib_xml_node *child = ib_xml_first(node, NULL);
 	for (; child; child = ib_xml_next(child, NULL)) {
 		const char *what = ib_xml_name(child), *name = ib_xml_attr(child, "name");
-		if (strcmp(what, "registryValue") == 0 && !add_value(key, child, err))
+		if (strcmp(what, "registryValue") == 0 && !add_value(m, key, child, err))
 			return ib_while(err, "reading key '%.120s'", path);
 		if (strcmp(what, "overridable") == 0)
 			g_hash_table_add(overridable, ib_name_fold(name ? name : ""));

@@ -3,6 +3,21 @@
 
 #include <string.h>
 
+/* The mum with what its public part borrows: the XML goes as soon as it is read. */
+struct mum {
+	struct ib_mum pub;
+	GStringChunk *strings;
+	struct ib_xml *xml; /* while reading */
+};
+
+/* An attribute's value, kept; NULL when absent. */
+static const char *keep(struct ib_mum *m, const struct ib_xml_node *node, const char *name)
+{
+	const char *text = ib_xml_attr(node, name);
+
+	return text ? g_string_chunk_insert(((struct mum *)m)->strings, text) : NULL;
+}
+
 /* ---- updates ---- */
 
 static void free_update(gpointer p)
@@ -11,6 +26,7 @@ static void free_update(gpointer p)
 
 	g_ptr_array_unref(u->components);
 	g_ptr_array_unref(u->packages);
+	g_ptr_array_unref(u->integrate);
 	g_ptr_array_unref(u->other);
 	g_free((char *)u->detect_parent);
 	g_free(u);
@@ -22,6 +38,7 @@ static struct ib_update *update_new(void)
 
 	u->components = g_ptr_array_new_with_free_func(g_free);
 	u->packages = g_ptr_array_new_with_free_func(g_free);
+	u->integrate = g_ptr_array_new();
 	u->other = g_ptr_array_new_with_free_func(g_free);
 	return u;
 }
@@ -40,7 +57,7 @@ static bool read_selectable(struct ib_update *u, const struct ib_xml_node *node)
 	return true;
 }
 
-static bool read_detect(struct ib_update *u, const struct ib_xml_node *node, struct ib_error **err)
+static bool read_detect(struct ib_mum *m, struct ib_update *u, const struct ib_xml_node *node, struct ib_error **err)
 {
 	const struct ib_xml_node *parent = ib_xml_find(node, "parent/assemblyIdentity");
 	struct ib_identity id;
@@ -49,7 +66,7 @@ static bool read_detect(struct ib_update *u, const struct ib_xml_node *node, str
 		package_other_add(u->other, "applicable/detectUpdate (more than one)");
 		return true;
 	}
-	u->detect_update = ib_xml_attr(ib_xml_first(node, "update"), "name");
+	u->detect_update = keep(m, ib_xml_first(node, "update"), "name");
 	if (!u->detect_update)
 		package_other_add(u->other, "applicable/detectUpdate (without update)");
 	if (!parent)
@@ -60,14 +77,14 @@ static bool read_detect(struct ib_update *u, const struct ib_xml_node *node, str
 	return true;
 }
 
-static bool read_applicable(struct ib_update *u, const struct ib_xml_node *node, struct ib_error **err)
+static bool read_applicable(struct ib_mum *m, struct ib_update *u, const struct ib_xml_node *node, struct ib_error **err)
 {
 	const struct ib_xml_node *child = ib_xml_first(node, NULL);
 
 	for (; child; child = ib_xml_next(child, NULL)) {
 		const char *name = ib_xml_name(child), *elevate = ib_xml_attr(child, "elevate");
 		if (strcmp(name, "detectUpdate") == 0) {
-			if (!read_detect(u, child, err))
+			if (!read_detect(m, u, child, err))
 				return false;
 		} else if (strcmp(name, "updateComponent") != 0) {
 			package_other_add(u->other, "applicable/%.80s", name);
@@ -78,18 +95,21 @@ static bool read_applicable(struct ib_update *u, const struct ib_xml_node *node,
 	return true;
 }
 
-static bool read_update_child(struct ib_update *u, const struct ib_xml_node *node, struct ib_error **err)
+static bool read_update_child(struct ib_mum *m, struct ib_update *u, const struct ib_xml_node *node,
+			      struct ib_error **err)
 {
 	const char *name = ib_xml_name(node);
 
 	if (strcmp(name, "component") == 0)
 		return package_identity_add(node, u->components, err);
-	if (strcmp(name, "package") == 0)
+	if (strcmp(name, "package") == 0) {
+		g_ptr_array_add(u->integrate, (gpointer)keep(m, node, "integrate"));
 		return package_identity_add(node, u->packages, err);
+	}
 	if (strcmp(name, "selectable") == 0)
 		return read_selectable(u, node);
 	if (strcmp(name, "applicable") == 0)
-		return read_applicable(u, node, err);
+		return read_applicable(m, u, node, err);
 	if (strcmp(name, "customInformation") != 0) /* display and shop data */
 		package_other_add(u->other, "%.80s", name);
 	return true;
@@ -101,12 +121,12 @@ static bool read_update(struct ib_mum *m, const struct ib_xml_node *node, struct
 	const struct ib_xml_node *child = ib_xml_first(node, NULL);
 
 	g_ptr_array_add(m->updates, u);
-	u->name = ib_xml_attr(node, "name");
-	u->display_name = ib_xml_attr(node, "displayName");
+	u->name = keep(m, node, "name");
+	u->display_name = keep(m, node, "displayName");
 	if (!u->name || !*u->name)
 		return ib_throw(err, IB_ERR_INPUT, "the update in line %u has no name", ib_xml_line(node));
 	for (; child; child = ib_xml_next(child, NULL)) {
-		if (!read_update_child(u, child, err))
+		if (!read_update_child(m, u, child, err))
 			return ib_while(err, "reading update '%.80s'", u->name);
 	}
 	package_other_sort(u->other);
@@ -130,12 +150,12 @@ static bool read_parent(struct ib_mum *m, const struct ib_xml_node *node, struct
 
 	p->identities = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(m->parents, p);
-	p->build_compare = ib_xml_attr(node, "buildCompare");
-	p->revision_compare = ib_xml_attr(node, "revisionCompare");
-	p->service_compare = ib_xml_attr(node, "serviceCompare");
-	p->distribution_compare = ib_xml_attr(node, "distributionCompare");
-	p->integrate = ib_xml_attr(node, "integrate");
-	p->disposition = ib_xml_attr(node, "disposition");
+	p->build_compare = keep(m, node, "buildCompare");
+	p->revision_compare = keep(m, node, "revisionCompare");
+	p->service_compare = keep(m, node, "serviceCompare");
+	p->distribution_compare = keep(m, node, "distributionCompare");
+	p->integrate = keep(m, node, "integrate");
+	p->disposition = keep(m, node, "disposition");
 	for (; id; id = ib_xml_next(id, "assemblyIdentity")) {
 		struct ib_identity identity;
 		if (!ib_identity_read(id, &identity, err))
@@ -165,8 +185,8 @@ static void read_capability(struct ib_mum *m, const struct ib_xml_node *node)
 
 	if (m->capability || !id)
 		return;
-	m->capability = ib_xml_attr(id, "name");
-	m->capability_version = ib_xml_attr(id, "version");
+	m->capability = keep(m, id, "name");
+	m->capability_version = keep(m, id, "version");
 }
 
 static bool read_package_child(struct ib_mum *m, const struct ib_xml_node *node, struct ib_error **err)
@@ -182,7 +202,7 @@ static bool read_package_child(struct ib_mum *m, const struct ib_xml_node *node,
 	if (strcmp(name, "declareCapability") == 0) {
 		read_capability(m, node);
 	} else if (strcmp(name, "customInformation") == 0) {
-		const char *format = ib_xml_attr(node, "PackageFormat");
+		const char *format = keep(m, node, "PackageFormat");
 		m->package_format = format ? format : m->package_format;
 	} else if (strcmp(name, "localizedStrings") != 0 && strcmp(name, "packageExtended") != 0) {
 		package_other_add(m->other, "%.80s", name);
@@ -210,9 +230,9 @@ static bool read_all(struct ib_mum *m, const char *name, struct ib_error **err)
 
 	if (len > MUM_MAX)
 		return ib_throw(err, IB_ERR_INPUT, "the file has %zu bytes, at most %u are accepted", len, MUM_MAX);
-	if (!ib_xml_parse(data, len, name, &m->xml, err))
+	if (!ib_xml_parse(data, len, name, &((struct mum *)m)->xml, err))
 		return false;
-	const struct ib_xml_node *root = ib_xml_root(m->xml), *package = ib_xml_first(root, "package");
+	const struct ib_xml_node *root = ib_xml_root(((struct mum *)m)->xml), *package = ib_xml_first(root, "package");
 	if (strcmp(ib_xml_name(root), "assembly") != 0 || !package)
 		return ib_throw(err, IB_ERR_INPUT, "it is not an 'assembly' with a 'package'");
 	if (!ib_identity_read(ib_xml_first(root, "assemblyIdentity"), &m->id, err))
@@ -222,12 +242,12 @@ static bool read_all(struct ib_mum *m, const char *name, struct ib_error **err)
 	m->package_id = ib_package_id(&m->id);
 	if (!check_mum_name(m, name, err))
 		return false;
-	m->description = ib_xml_attr(root, "description");
-	m->support_url = ib_xml_attr(root, "supportInformation");
-	m->release_type = ib_xml_attr(package, "releaseType");
-	m->identifier = ib_xml_attr(package, "identifier");
-	m->restart = ib_xml_attr(package, "restart");
-	m->permanence = ib_xml_attr(package, "permanence");
+	m->description = keep(m, root, "description");
+	m->support_url = keep(m, root, "supportInformation");
+	m->release_type = keep(m, package, "releaseType");
+	m->identifier = keep(m, package, "identifier");
+	m->restart = keep(m, package, "restart");
+	m->permanence = keep(m, package, "permanence");
 	const struct ib_xml_node *child = ib_xml_first(package, NULL);
 	for (; child; child = ib_xml_next(child, NULL)) {
 		if (!read_package_child(m, child, err))
@@ -239,8 +259,10 @@ static bool read_all(struct ib_mum *m, const char *name, struct ib_error **err)
 
 bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct ib_error **err)
 {
-	struct ib_mum *m = g_new0(struct ib_mum, 1);
+	struct mum *own = g_new0(struct mum, 1);
+	struct ib_mum *m = &own->pub;
 
+	own->strings = g_string_chunk_new(512);
 	m->bytes = g_bytes_ref(bytes);
 	m->parents = g_ptr_array_new_with_free_func(free_parent);
 	m->updates = g_ptr_array_new_with_free_func(free_update);
@@ -249,6 +271,7 @@ bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct i
 		ib_mum_free(m);
 		return ib_while(err, "reading package manifest '%s'", name);
 	}
+	g_clear_pointer(&own->xml, ib_xml_free);
 	*ret = m;
 	return true;
 }
@@ -263,7 +286,8 @@ void ib_mum_free(struct ib_mum *m)
 	g_bytes_unref(m->bytes);
 	if (m->catalog)
 		g_bytes_unref(m->catalog);
-	ib_xml_free(m->xml);
+	ib_xml_free(((struct mum *)m)->xml);
+	g_string_chunk_free(((struct mum *)m)->strings);
 	g_free(m->package_id);
 	g_free(m);
 }

@@ -135,6 +135,7 @@ struct ib_manifest {
 	GBytes *stored;            /**< the bytes as they came (to be stored) */
 	uint8_t sha256[32];        /**< of the decompressed XML */
 	bool is_deployment;
+	bool is_empty;             /**< it has an identity and nothing else */
 	GPtrArray *dependencies;   /**< struct ib_identity *: install dependencies (a deployment's components) */
 	GPtrArray *files;          /**< struct ib_file * */
 	GPtrArray *directories;    /**< struct ib_directory * */
@@ -144,7 +145,8 @@ struct ib_manifest {
 	GPtrArray *firewall;       /**< const struct ib_xml_node *: firewallRule */
 	GPtrArray *tasks;          /**< const struct ib_xml_node *: taskScheduler/Task */
 	GPtrArray *other;          /**< const char *: names of elements nobody here handles, sorted, each once */
-	struct ib_xml *xml;
+	struct ib_xml *xml;        /**< for nodes above, instrumentation and string tables; what is modelled may be left
+					out, and all of it (NULL) when nothing else is there */
 };
 
 /**
@@ -175,6 +177,7 @@ struct ib_update {
 	const char *display_name;   /**< or NULL */
 	GPtrArray *components;      /**< struct ib_identity *: deployments */
 	GPtrArray *packages;        /**< struct ib_identity *: child packages */
+	GPtrArray *integrate;       /**< const char *: how each of them is integrated ("hidden"), or NULL */
 	bool selectable;            /**< an optional feature */
 	bool default_on;            /**< detectNone default="true" */
 	const char *detect_parent;  /**< applicable/detectUpdate: package identity text …, or NULL */
@@ -196,7 +199,6 @@ struct ib_mum {
 	GBytes *bytes;           /**< the file */
 	GBytes *catalog;         /**< the .cat that goes with it, or NULL */
 	GPtrArray *other;        /**< const char *: children of package nobody here handles, sorted, each once */
-	struct ib_xml *xml;
 };
 
 /** Parse a .mum; a reference on bytes is kept. Result: ib_mum_free. */

@@ -30,7 +30,7 @@ bool ib_svc_brings_nothing(struct ib_store *s, struct ib_component *c)
 
 	if (!ib_svc_is_empty_winner(&c->id) || !ib_svc_manifest(s, c, &m, &why) || !m)
 		return false;
-	return !m->is_deployment && !ib_xml_next(ib_xml_first(ib_xml_root(m->xml), NULL), NULL);
+	return m->is_empty;
 }
 
 /* What is being made. */

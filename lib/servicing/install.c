@@ -88,9 +88,7 @@ static void count_stored(const struct ib_plan_install *plan, struct ib_install_s
 static bool install(struct ib_store *s, struct ib_package *p, const struct ib_plan_install *plan,
 		    struct ib_install_summary *sum, struct ib_progress *progress, struct ib_error **err)
 {
-	if (!ib_svc_plan_count(s, plan->winners, sum, err))
-		return false;
-	sum->files_removed = sum->values_removed = 0; /* counted as they go: another winner may keep them */
+	sum->winners_changed = plan->winners->len;
 	return ib_svc_stage(s, p, plan, sum, progress, err) && record_components(s, plan, err) &&
 	       ib_svc_project(s, plan->winners, sum, err) && record_packages(s, plan, err) && ib_svc_refresh(s, err);
 }

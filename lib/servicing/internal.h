@@ -248,7 +248,7 @@ typedef bool (*ib_manifest_fn)(struct ib_component *c, const struct ib_manifest 
 /*
  * Read the manifests of components (struct ib_component *) on all processors and hand them to fn, on this thread, in
  * their order; those the store lacks are left out (and noted). A manifest lives for its call only. fn changes neither
- * the hives nor the list.
+ * the hives nor the list. fn NULL: they are kept in their components.
  */
 bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_manifest_fn fn, void *data,
 			   struct ib_error **err) IB_MUST_CHECK;
@@ -263,9 +263,9 @@ struct ib_effect {
 	enum ib_effect_kind kind;
 	bool whole;           /* asked for by name: a key or folder goes with all below it */
 	enum ib_hive_id hive; /* KEY, VALUE */
-	char *path;           /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
-	char *name;           /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL */
-	char *id;             /* equal for the same thing, whoever brings it */
+	const char *path;     /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
+	const char *name;     /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL */
+	const char *id;       /* equal for the same thing, whoever brings it */
 	const void *source;   /* struct ib_file, ib_directory, ib_registry_key, ib_registry_value, ib_service, XML node */
 };
 void ib_svc_effect_free(void *effect);
@@ -414,6 +414,10 @@ struct ib_plan_install {
 bool ib_svc_plan(struct ib_store *s, const struct ib_package *p, struct ib_plan_install *plan, struct ib_error **err)
 	IB_MUST_CHECK;
 void ib_svc_plan_clear(struct ib_plan_install *plan);
+/* Count what of a component's effects is new to the one before it (ib_svc_effect_set() of its effects, or NULL). */
+void ib_svc_count_new(const GPtrArray *now, GHashTable *before, struct ib_install_summary *ret);
+/* Read and keep the manifests of all old winners (struct ib_plan_winner). */
+bool ib_svc_read_before(struct ib_store *s, const GArray *winners, struct ib_error **err) IB_MUST_CHECK;
 /* Count what a change of winners means into the summary. */
 bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_install_summary *ret, struct ib_error **err)
 	IB_MUST_CHECK;
@@ -472,7 +476,7 @@ bool ib_svc_stock_find(struct ib_stock *s, const struct ib_manifest *m, const st
 /* ---- project.c ---- */
 
 /*
- * Carry out changes of winners (struct ib_plan_winner): all new ones are projected, then what old ones had and
+ * Carry out and count changes of winners (struct ib_plan_winner): all new ones are projected, then what old ones had and
  * nobody has any more goes. The model's `installed` marks and Winners are already as they shall be.
  */
 bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install_summary *sum, struct ib_error **err)

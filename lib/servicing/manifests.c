@@ -240,7 +240,9 @@ static bool deliver(struct batch *b, ib_manifest_fn fn, void *data, struct ib_er
 			return false;
 		}
 		const struct ib_manifest *m = r->component->manifest ? r->component->manifest : r->manifest;
-		if (m && !fn(r->component, m, data, err))
+		if (!fn && r->manifest)
+			r->component->manifest = g_steal_pointer(&r->manifest);
+		if (fn && m && !fn(r->component, m, data, err))
 			return false;
 		reading_clear(r); /* as early as possible: a batch of large ones takes much memory */
 	}

@@ -61,8 +61,10 @@ static bool feature_state(const struct planner *pl, const char *detect_parent, c
 	*ret = STATE_ABSENT;
 	for (guint i = 0; i < pl->installed->len; i++) {
 		const struct ib_installed *p = pl->installed->pdata[i];
-		g_autofree char *own = ib_svc_package_family(p->package_id);
-		if (p->state < STATE_STAGED || (family && !ib_name_equal(own, family)))
+		if (p->state < STATE_STAGED || !p->features->len)
+			continue; /* nearly all: their families need not be made */
+		g_autofree char *own = family ? ib_svc_package_family(p->package_id) : NULL;
+		if (family && !ib_name_equal(own, family))
 			continue;
 		for (guint k = 0; k < p->features->len; k++) {
 			const struct ib_feature_state *f = p->features->pdata[k];
@@ -167,14 +169,14 @@ static bool plan_deployment(struct planner *pl, const struct ib_plan_package *pa
 /* integrate="hidden" on the child's place in its parent's update. */
 static bool is_hidden(const struct ib_mum *parent, const struct ib_mum *child)
 {
-	struct ib_xml_node *u = parent->xml ? ib_xml_find(ib_xml_root(parent->xml), "package/update") : NULL;
-
-	for (; u; u = ib_xml_next(u, "update"))
-		for (struct ib_xml_node *p = ib_xml_first(u, "package"); p; p = ib_xml_next(p, "package")) {
-			const char *name = ib_xml_attr(ib_xml_first(p, "assemblyIdentity"), "name");
-			if (name && !g_ascii_strcasecmp(name, child->id.name))
-				return !g_strcmp0(ib_xml_attr(p, "integrate"), "hidden");
+	for (guint i = 0; i < parent->updates->len; i++) {
+		const struct ib_update *u = parent->updates->pdata[i];
+		for (guint k = 0; k < u->packages->len; k++) {
+			const struct ib_identity *id = u->packages->pdata[k];
+			if (!g_ascii_strcasecmp(id->name, child->id.name))
+				return !g_strcmp0(u->integrate->pdata[k], "hidden");
 		}
+	}
 	for (guint i = 0; i < child->parents->len; i++)
 		if (!g_strcmp0(((const struct ib_parent *)child->parents->pdata[i])->integrate, "hidden"))
 			return true;
@@ -333,7 +335,7 @@ static bool same_value(const struct ib_effect *a, const struct ib_effect *b)
 	return !g_strcmp0(x->value, y->value) && !g_strcmp0(x->type, y->type);
 }
 
-static void count_new(const GPtrArray *now, GHashTable *before, struct ib_install_summary *ret)
+void ib_svc_count_new(const GPtrArray *now, GHashTable *before, struct ib_install_summary *ret)
 {
 	for (guint i = 0; i < now->len; i++) {
 		const struct ib_effect *e = now->pdata[i];
@@ -375,14 +377,28 @@ static bool count_one(struct ib_store *s, const struct ib_plan_winner *w, struct
 	now_set = now ? ib_svc_effect_set(now) : NULL;
 	before_set = before ? ib_svc_effect_set(before) : NULL;
 	if (now)
-		count_new(now, before_set, ret);
+		ib_svc_count_new(now, before_set, ret);
 	if (before)
 		count_gone(before, now_set, ret);
 	return true;
 }
 
+bool ib_svc_read_before(struct ib_store *s, const GArray *winners, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) before = g_ptr_array_new();
+
+	for (guint i = 0; i < winners->len; i++) {
+		struct ib_component *c = g_array_index(winners, struct ib_plan_winner, i).before;
+		if (c && !c->manifest && !c->unreadable)
+			g_ptr_array_add(before, c);
+	}
+	return ib_svc_manifests_each(s, before, NULL, NULL, err);
+}
+
 bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_install_summary *ret, struct ib_error **err)
 {
+	if (!ib_svc_read_before(s, winners, err))
+		return false;
 	for (guint i = 0; i < winners->len; i++)
 		if (!count_one(s, &g_array_index(winners, struct ib_plan_winner, i), ret, err))
 			return false;

@@ -219,7 +219,8 @@ bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *r
 
 /* ---- changes of winners ---- */
 
-static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtrArray *gone, struct ib_error **err)
+static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtrArray *gone,
+			struct ib_install_summary *sum, struct ib_error **err)
 {
 	struct projection p = { .s = s, .m = w->now, .macros = ib_svc_scope(s, w->now) };
 	g_autoptr(GPtrArray) now = NULL;
@@ -236,6 +237,8 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtr
 			    "its manifest cannot be read here: what only this version had was not removed");
 	p.old = old = before ? ib_svc_effect_set(before) : NULL;
 	now_set = now ? ib_svc_effect_set(now) : NULL;
+	if (now)
+		ib_svc_count_new(now, old, sum);
 	for (guint i = 0; now && i < now->len; i++)
 		if (!apply(&p, now->pdata[i], err))
 			return false;
@@ -284,9 +287,11 @@ bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install
 {
 	g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(ib_svc_effect_free);
 
+	if (!ib_svc_read_before(s, winners, err))
+		return false;
 	for (guint i = 0; i < winners->len; i++) {
 		const struct ib_plan_winner *w = &g_array_index(winners, struct ib_plan_winner, i);
-		if (!project_one(s, w, gone, err))
+		if (!project_one(s, w, gone, sum, err))
 			return ib_while(err, "projecting '%s'", w->now ? w->now->keyform : w->before->keyform);
 	}
 	return gone->len == 0 || remove_gone(s, gone, sum, err);
