@@ -3,36 +3,45 @@
 
 #include <string.h>
 
+/* Its texts lie behind it. */
 void ib_svc_effect_free(void *p)
 {
-	struct ib_effect *e = p;
-
-	if (!e)
-		return;
-	g_free(e->path);
-	g_free(e->name);
-	g_free(e->id);
-	g_free(e);
+	g_free(p);
 }
 
 char *ib_svc_effect_id(enum ib_effect_kind kind, enum ib_hive_id hive, const char *path, const char *name)
 {
+	const char what[] = { (char)('A' + kind), (char)('0' + hive), '|', '\0' };
 	g_autofree char *p = ib_name_fold(path ? path : "");
 	g_autofree char *n = ib_name_fold(name ? name : "");
 
-	return g_strdup_printf("%c%u|%s|%s", 'A' + (char)kind, (unsigned)hive, p, n);
+	return g_strconcat(what, p, "|", n, NULL);
+}
+
+/* A text's bytes with its end, put at *at; NULL stays NULL. */
+static char *append(char **at, const char *text)
+{
+	char *out = *at;
+
+	if (!text)
+		return NULL;
+	*at = stpcpy(out, text) + 1;
+	return out;
 }
 
 struct ib_effect *ib_svc_effect_new(enum ib_effect_kind kind, enum ib_hive_id hive, const char *path, const char *name)
 {
 	bool reg = kind == EFFECT_KEY || kind == EFFECT_VALUE;
-	struct ib_effect *e = g_new0(struct ib_effect, 1);
+	g_autofree char *id = ib_svc_effect_id(kind, reg ? hive : 0, path, name);
+	size_t texts = strlen(id) + 1 + (path ? strlen(path) + 1 : 0) + (name ? strlen(name) + 1 : 0);
+	/* One piece of memory: a store has half a million of them. */
+	struct ib_effect *e = g_malloc(sizeof(*e) + texts);
+	char *at = (char *)(e + 1);
 
-	e->kind = kind;
-	e->hive = reg ? hive : 0;
-	e->path = g_strdup(path);
-	e->name = g_strdup(name);
-	e->id = ib_svc_effect_id(kind, e->hive, path, name);
+	*e = (struct ib_effect){ .kind = kind, .hive = reg ? hive : 0 };
+	e->path = append(&at, path);
+	e->name = append(&at, name);
+	e->id = append(&at, id);
 	return e;
 }
 
@@ -201,7 +210,7 @@ GHashTable *ib_svc_effect_set(const GPtrArray *effects)
 
 	for (guint i = 0; i < effects->len; i++) {
 		struct ib_effect *e = effects->pdata[i];
-		g_hash_table_insert(set, e->id, e);
+		g_hash_table_insert(set, (gpointer)e->id, e);
 	}
 	return set;
 }

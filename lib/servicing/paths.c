@@ -105,7 +105,7 @@ static bool expand_one(const struct ib_macro_scope *scope, const char *name, siz
 static bool expand(const struct ib_macro_scope *scope, const char *text, const char *drive, char **ret,
 		   struct ib_error **err)
 {
-	g_autoptr(GString) out = g_string_new(NULL);
+	GString *out = g_string_sized_new(strlen(text) + 32);
 	const char *p = text;
 
 	while (*p) {
@@ -114,12 +114,14 @@ static bool expand(const struct ib_macro_scope *scope, const char *text, const c
 		if (!close)
 			break;
 		g_string_append_len(out, p, open - p);
-		if (!expand_one(scope, open + 2, (size_t)(close - open - 2), drive, out, err))
+		if (!expand_one(scope, open + 2, (size_t)(close - open - 2), drive, out, err)) {
+			g_string_free(out, TRUE);
 			return false;
+		}
 		p = close + 1;
 	}
 	g_string_append(out, p);
-	*ret = g_strdup(out->str);
+	*ret = g_string_free(out, FALSE);
 	return true;
 }
 
@@ -131,26 +133,28 @@ bool ib_svc_expand(const struct ib_macro_scope *scope, const char *text, char **
 bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err)
 {
 	g_autofree char *full = NULL;
-	g_autoptr(GString) out = g_string_new(NULL);
+	char *out;
 
 	if (!expand(scope, text, "", &full, err))
 		return false;
 	if (strstr(full, "$("))
 		return ib_throw(err, IB_ERR_INPUT, "the destination '%s' holds a macro without meaning", text);
-	g_strdelimit(full, "/", '\\');
-	g_auto(GStrv) parts = g_strsplit(full, "\\", -1);
-	for (char **p = parts; *p; p++) {
-		if (!**p)
-			continue;
-		if (!strcmp(*p, "..") || !strcmp(*p, ".") || strchr(*p, ':'))
+	/* In place: what is read is never behind what is written. */
+	out = full;
+	for (const char *p = full; *p;) {
+		size_t n = strcspn(p, "\\/");
+		if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.') || memchr(p, ':', n))
 			return ib_throw(err, IB_ERR_INPUT, "the destination '%s' leaves its folder", text);
-		if (out->len)
-			g_string_append_c(out, '\\');
-		g_string_append(out, *p);
+		if (n && out > full)
+			*out++ = '\\';
+		memmove(out, p, n);
+		out += n;
+		p += n + (p[n] != '\0');
 	}
-	if (!out->len)
+	if (out == full)
 		return ib_throw(err, IB_ERR_INPUT, "the destination '%s' names nothing", text);
-	*ret = g_strdup(out->str);
+	*out = '\0';
+	*ret = g_steal_pointer(&full);
 	return true;
 }
 

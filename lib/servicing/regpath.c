@@ -86,17 +86,15 @@ static char *system_path(const struct ib_reg_scope *scope, const char *path, enu
 /* One separator between names, none at the ends. */
 static char *clean(const char *text)
 {
-	g_auto(GStrv) parts = g_strsplit(text, "\\", -1);
-	g_autoptr(GString) out = g_string_new(NULL);
+	char *copy = g_malloc(strlen(text) + 1), *out = copy;
 
-	for (char **p = parts; *p; p++) {
-		if (!**p)
-			continue;
-		if (out->len)
-			g_string_append_c(out, '\\');
-		g_string_append(out, *p);
-	}
-	return g_strdup(out->str);
+	for (const char *p = text; *p; p++)
+		if (*p != '\\' || (out > copy && out[-1] != '\\'))
+			*out++ = *p;
+	if (out > copy && out[-1] == '\\')
+		out--;
+	*out = '\0';
+	return copy;
 }
 
 bool ib_svc_reg_path(const struct ib_reg_scope *scope, const char *text, struct ib_reg_place *ret, struct ib_error **err)
