@@ -181,7 +181,10 @@ struct ib_service_options {
 	char *const *removals;  /**< names of removal manifests, or paths of .ini files */
 	const char *technique;  /**< of removals: "uninstall", "empty-winner" or "surgery"; NULL: uninstall */
 	char *const *uninstalls;/**< packages to uninstall, by name or id */
+	char *const *capabilities; /**< features on demand to remove, by capability name */
 	char *const *enable, *const *disable; /**< features */
+	char *const *payloads;  /**< features to turn off, their payload too */
+	char *const *sources;   /**< packages that missing payload is taken from; need trust */
 	bool cleanup, reset_base; /**< drop superseded components; also what installed updates replaced */
 	char *const *drivers;   /**< driver packages: .inf files, or folders with one */
 	char *const *puts;      /**< "SOURCE=PATH" */

@@ -106,23 +106,30 @@ static bool try_removal(struct build *b, const struct removal *r, struct ib_erro
 	return ok ? true : ib_while(err, "removing component '%s'", r->removal.name);
 }
 
+static bool uninstall(struct ib_store *s, const char *name, bool capability, struct ib_removal_summary *ret,
+		      struct ib_error **err)
+{
+	return capability ? ib_store_remove_capability(s, name, ret, err) : ib_store_uninstall(s, name, ret, err);
+}
+
 /* Uninstall it in the scratch image likewise. */
-static bool plan_uninstall(struct build *b, const char *name, struct ib_error **err)
+static bool plan_uninstall(struct build *b, const char *name, bool capability, struct ib_error **err)
 {
 	g_autofree char *reason_key = g_strconcat("reason.", name, NULL);
 	const char *reason = ib_ini_text(b->p, "remove", reason_key);
 	struct ib_removal_summary sum = { 0 };
 	struct ib_store *scratch;
 
-	if (!base_scratch(b, &scratch, err) || !ib_store_uninstall(scratch, name, &sum, err))
+	if (!base_scratch(b, &scratch, err) || !uninstall(scratch, name, capability, &sum, err))
 		return false;
-	plan_add(b, "remove", 0, "uninstall package %s (%u packages, %u components): %s", name, sum.packages, sum.components,
+	plan_add(b, "remove", 0, "uninstall %s %s (%u packages, %u components): %s", capability ? "capability" : "package", name, sum.packages, sum.components,
 		 reason ? reason : "no reason given");
 	if (!reason)
 		plan_warn(b, "[remove] reason.%s is missing; the papers will say so", name);
 	ib_removal_summary_clear(&sum);
 	struct uninstalled *u = g_new0(struct uninstalled, 1);
 	u->name = name;
+	u->capability = capability;
 	g_ptr_array_add(b->uninstalls, u);
 	return true;
 }
@@ -134,7 +141,10 @@ bool remove_plan(struct build *b, struct ib_error **err)
 	if (!removal_technique(ib_ini_text(b->p, "remove", "technique"), &technique, err))
 		return false;
 	for (char *const *name = ib_ini_list(b->p, "remove", "packages"); *name; name++)
-		if (!plan_uninstall(b, *name, err))
+		if (!plan_uninstall(b, *name, false, err))
+			return false;
+	for (char *const *name = ib_ini_list(b->p, "remove", "capabilities"); *name; name++)
+		if (!plan_uninstall(b, *name, true, err))
 			return false;
 	for (char *const *name = ib_ini_list(b->p, "remove", "components"); *name; name++) {
 		struct ib_ini *m = NULL;
@@ -167,7 +177,7 @@ bool remove_apply(struct build *b, struct ib_progress *progress, struct ib_error
 {
 	for (guint i = 0; i < b->uninstalls->len; i++) {
 		struct uninstalled *u = g_ptr_array_index(b->uninstalls, i);
-		if (!ib_store_uninstall(install_target(b)->store, u->name, &u->summary, err))
+		if (!uninstall(install_target(b)->store, u->name, u->capability, &u->summary, err))
 			return false;
 	}
 	for (guint i = 0; i < b->removals->len; i++) {
@@ -195,8 +205,51 @@ static bool try_feature(struct build *b, const char *name, bool on, struct ib_er
 	return base_scratch(b, &scratch, err) && ib_store_set_feature(scratch, name, on, &changed, err);
 }
 
+/* Payload that the store lacks, from the packages of [features] source; each must lack none, or bring some. */
+static bool add_sources(struct build *b, struct ib_store *store, bool say, struct ib_error **err)
+{
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
+
+	for (char *const *path = ib_ini_list(b->p, "features", "source"); *path; path++)
+		if (!updates_open(all, *path, &o, err))
+			return false;
+	for (guint i = 0; i < all->len; i++) {
+		const struct update *u = g_ptr_array_index(all, i);
+		unsigned files;
+		if (!ib_store_add_payload(store, u->package, &files, NULL, err))
+			return false;
+		if (say)
+			plan_add(b, "features", 0, "take %u missing files from %s", files, ib_package_root(u->package)->package_id);
+	}
+	return true;
+}
+
+static bool remove_payloads(struct build *b, struct ib_store *store, bool say, struct ib_error **err)
+{
+	for (char *const *f = ib_ini_list(b->p, "features", "remove-payload"); *f; f++) {
+		unsigned n;
+		if (ib_ini_has(b->p, "features", "enable", *f))
+			return ib_throw(err, IB_ERR_INPUT, "feature '%s' is to be enabled, and its payload removed", *f);
+		if (!ib_store_remove_payload(store, *f, &n, err))
+			return ib_while(err, "removing the payload of feature '%s'", *f);
+		if (say)
+			plan_add(b, "features", 0, "disable feature %s and remove its payload: %u components", *f, n);
+	}
+	return true;
+}
+
+static bool wants_payload(const struct build *b)
+{
+	return *ib_ini_list(b->p, "features", "source") || *ib_ini_list(b->p, "features", "remove-payload");
+}
+
 bool features_plan(struct build *b, struct ib_error **err)
 {
+	struct ib_store *scratch;
+
+	if (wants_payload(b) && (!base_scratch(b, &scratch, err) || !add_sources(b, scratch, true, err)))
+		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) {
 		for (char *const *f = ib_ini_list(b->p, "features", switches[i].key); *f; f++) {
 			g_autofree char *reason_key = g_strconcat("reason.", *f, NULL);
@@ -209,11 +262,13 @@ bool features_plan(struct build *b, struct ib_error **err)
 				return ib_while(err, "switching feature '%s'", *f);
 		}
 	}
-	return true;
+	return !wants_payload(b) || (base_scratch(b, &scratch, err) && remove_payloads(b, scratch, true, err));
 }
 
 bool features_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
 {
+	if (!add_sources(b, install_target(b)->store, false, err))
+		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) {
 		for (char *const *f = ib_ini_list(b->p, "features", switches[i].key); *f; f++) {
 			bool changed;
@@ -223,7 +278,8 @@ bool features_apply(struct build *b, struct ib_progress *progress, struct ib_err
 				plan_warn(b, "feature '%s' was %sd in the base already", *f, switches[i].word);
 		}
 	}
-	return ib_progress_add(progress, 0, err);
+	return remove_payloads(b, install_target(b)->store, false, err) &&
+	       ib_progress_add(progress, 0, err);
 }
 
 /* ---- cleanup ---- */

@@ -317,6 +317,40 @@ static JsonArray *packages_json(const GPtrArray *packages)
 	return a;
 }
 
+static bool set_features(JsonObject *s, struct ib_store *store, struct ib_error **err)
+{
+	static const char *const words[] = { "disabled", "enabled", "payload removed" };
+	g_autoptr(GPtrArray) features = NULL;
+	g_autoptr(GPtrArray) capabilities = NULL;
+	JsonArray *list = json_array_new(), *named = json_array_new();
+
+	json_object_set_array_member(s, "features", list);
+	json_object_set_array_member(s, "capabilities", named);
+	if (!ib_store_features(store, &features, err) || !ib_store_capabilities(store, &capabilities, err))
+		return false;
+	for (guint i = 0; i < features->len && i < LIST_MAX; i++) {
+		const struct ib_feature *f = g_ptr_array_index(features, i);
+		JsonObject *item = json_object_new();
+		set_text(item, "name", f->name);
+		set_text(item, "state", words[f->condition]);
+		set_text(item, "title", f->title);
+		set_text(item, "default", f->default_on ? "on" : "off");
+		set_text(item, "parent", f->parent);
+		set_text(item, "package", f->package_id);
+		json_object_set_int_member(item, "language_packs", f->satellites);
+		json_array_add_object_element(list, item);
+	}
+	for (guint i = 0; i < capabilities->len && i < LIST_MAX; i++) {
+		const struct ib_capability *c = g_ptr_array_index(capabilities, i);
+		JsonObject *item = json_object_new();
+		set_text(item, "name", c->name);
+		take_text(item, "state", g_strdup_printf("0x%02x", c->state));
+		set_text(item, "package", c->package_id);
+		json_array_add_object_element(named, item);
+	}
+	return true;
+}
+
 static bool set_store(JsonObject *o, struct ib_wim *wim, unsigned index, struct ib_error **err)
 {
 	const GPtrArray *packages = NULL;
@@ -335,7 +369,8 @@ static bool set_store(JsonObject *o, struct ib_wim *wim, unsigned index, struct 
 	set_text(s, "product", info->product);
 	json_object_set_int_member(s, "components", info->components);
 	json_object_set_int_member(s, "deployments", info->deployments);
-	bool ok = ib_store_packages(store, &packages, err);
+	json_object_set_boolean_member(s, "serviceable", !info->unserviceable);
+	bool ok = set_features(s, store, err) && ib_store_packages(store, &packages, err);
 	if (ok)
 		json_object_set_array_member(s, "packages", packages_json(packages));
 	ok = ok && inspect_set_drivers(store, s, err);

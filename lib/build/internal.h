@@ -60,6 +60,7 @@ struct removal {
 /** One package to uninstall. */
 struct uninstalled {
 	const char *name;      /**< as the profile has it */
+	bool capability;       /**< a capability's name, not a package's */
 	struct ib_removal_summary summary;
 };
 

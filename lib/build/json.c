@@ -122,7 +122,7 @@ static JsonArray *uninstalls_json(const struct build *b)
 	for (guint i = 0; i < b->uninstalls->len; i++) {
 		const struct uninstalled *u = g_ptr_array_index(b->uninstalls, i);
 		JsonObject *o = json_object_new();
-		json_object_set_string_member(o, "package", u->name);
+		json_object_set_string_member(o, u->capability ? "capability" : "package", u->name);
 		json_set_strings(o, "removed", u->summary.lines);
 		json_array_add_object_element(array, o);
 	}

@@ -177,6 +177,10 @@ static void fill_features(const struct build *b, struct lists *l, struct ib_repo
 	static const char *const keys[] = { "enable", "disable" };
 
 	r->features = list_new(l);
+	for (char *const *f = ib_ini_list(b->p, "features", "remove-payload"); *f; f++) {
+		g_autofree char *reason_key = g_strconcat("reason.", *f, NULL);
+		list_add(l, r->features, *f, g_strdup("off"), ib_ini_text(b->p, "features", reason_key));
+	}
 	for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
 		for (char *const *f = ib_ini_list(b->p, "features", keys[k]); *f; f++) {
 			g_autofree char *reason_key = g_strconcat("reason.", *f, NULL);

@@ -144,20 +144,53 @@ static bool install_all(struct service *s, GPtrArray *updates, struct ib_error *
 	return true;
 }
 
+/* Anchors for packages: none is taken without. */
+static bool need_anchors(struct service *s, struct ib_error **err)
+{
+	if (s->anchors)
+		return true;
+	if (s->o->trust && *s->o->trust)
+		return check_anchors(s->o->trust, s->o->now, &s->anchors, err);
+	ib_throw(err, IB_ERR_USAGE, "a package is only installed up to a trusted root, and none is given");
+	return ib_hint(err, "--trust FILE names the root that signed the package's catalog");
+}
+
+/* Payload of features that the store lacks. */
+static bool add_sources(struct service *s, struct ib_error **err)
+{
+	char *const *files = s->o->sources;
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
+	struct update_options o = { .threads = s->o->threads };
+
+	if (!files || !*files)
+		return true;
+	if (!need_store(s, err) || !need_anchors(s, err) || !ib_store_dictionary(s->store, &o.dictionary, err))
+		return false;
+	o.anchors = s->anchors;
+	for (; *files; files++)
+		if (!updates_open(all, *files, &o, err))
+			return false;
+	for (guint i = 0; i < all->len; i++) {
+		struct update *u = g_ptr_array_index(all, i);
+		unsigned n;
+		if (!ib_store_add_payload(s->store, u->package, &n, s->o->progress, err))
+			return false;
+		say(s, "took %u missing files from %s", n, ib_package_root(u->package)->package_id);
+	}
+	return true;
+}
+
 static bool add_packages(struct service *s, struct ib_error **err)
 {
 	char *const *files = s->o->packages;
 
 	if (!files || !*files)
 		return true;
-	if (!s->o->trust || !*s->o->trust) {
-		ib_throw(err, IB_ERR_USAGE, "a package is only installed up to a trusted root, and none is given");
-		return ib_hint(err, "--trust FILE names the root that signed the package's catalog");
-	}
+	if (!need_anchors(s, err))
+		return false;
 	g_autoptr(GPtrArray) updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
 	struct update_options o = { .threads = s->o->threads };
-	bool ok = need_store(s, err) && check_anchors(s->o->trust, s->o->now, &s->anchors, err) &&
-		  ib_store_dictionary(s->store, &o.dictionary, err) &&
+	bool ok = need_store(s, err) && ib_store_dictionary(s->store, &o.dictionary, err) &&
 		  sources_open(s->o->payload_sources, o.dictionary, NULL, &s->stock, err);
 	o.anchors = s->anchors;
 	if (ok)
@@ -253,11 +286,12 @@ static bool remove_one(struct service *s, const char *name, struct ib_error **er
 	return ok;
 }
 
-static bool uninstall(struct service *s, const char *name, struct ib_error **err)
+static bool uninstall(struct service *s, const char *name, bool capability, struct ib_error **err)
 {
 	struct ib_removal_summary sum = { 0 };
 
-	if (!need_store(s, err) || !ib_store_uninstall(s->store, name, &sum, err))
+	if (!need_store(s, err) || !(capability ? ib_store_remove_capability(s->store, name, &sum, err)
+						: ib_store_uninstall(s->store, name, &sum, err)))
 		return false;
 	say(s, "uninstalled %s: %u packages, %u components, %u files", name, sum.packages, sum.components, sum.files);
 	ib_removal_summary_clear(&sum);
@@ -275,6 +309,17 @@ static bool clean_up(struct service *s, struct ib_error **err)
 	g_autofree char *text = cleanup_text(&sum);
 	say(s, "cleaned up: %s", text);
 	ib_cleanup_summary_clear(&sum);
+	return true;
+}
+
+static bool remove_payloads(struct service *s, struct ib_error **err)
+{
+	for (char *const *name = s->o->payloads; name && *name; name++) {
+		unsigned n;
+		if (!need_store(s, err) || !ib_store_remove_payload(s->store, *name, &n, err))
+			return ib_while(err, "removing the payload of feature '%s'", *name);
+		say(s, "feature %s disabled, its payload removed: %u components", *name, n);
+	}
 	return true;
 }
 
@@ -326,13 +371,16 @@ static bool service_store(struct service *s, struct ib_error **err)
 	if (!add_packages(s, err))
 		return false;
 	for (char *const *name = s->o->uninstalls; name && *name; name++)
-		if (!uninstall(s, *name, err))
+		if (!uninstall(s, *name, false, err))
+			return false;
+	for (char *const *name = s->o->capabilities; name && *name; name++)
+		if (!uninstall(s, *name, true, err))
 			return false;
 	for (char *const *name = s->o->removals; name && *name; name++)
 		if (!remove_one(s, *name, err))
 			return ib_while(err, "removing '%s'", *name);
-	return set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
-	       add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
+	return add_sources(s, err) && set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
+	       remove_payloads(s, err) && add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
 }
 
 /* ---- files ---- */

@@ -43,12 +43,15 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "remove", "technique", IB_INI_WORD, false, "uninstall", "uninstall|empty-winner|surgery",
 	  "how components are taken out; surgery makes the image unserviceable" },
 	{ "remove", "packages", IB_INI_LIST, false, NULL, NULL, "packages to uninstall, by name or id" },
+	{ "remove", "capabilities", IB_INI_LIST, false, NULL, NULL, "features on demand to remove, by capability name" },
 	{ "remove", "manifests", IB_INI_PATHS, false, NULL, NULL, "folders searched for removal manifests first" },
 	{ "remove", "update-server", IB_INI_URL, false, NULL, NULL, "WSUS address that stands afterwards; empty is a reported risk" },
 	{ "remove", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a component or package is removed; shown in the papers" },
 
 	{ "features", "enable", IB_INI_LIST, false, NULL, NULL, "optional features to turn on" },
 	{ "features", "disable", IB_INI_LIST, false, NULL, NULL, "optional features to turn off" },
+	{ "features", "remove-payload", IB_INI_LIST, false, NULL, NULL, "optional features to turn off, their payload too" },
+	{ "features", "source", IB_INI_PATHS, false, NULL, NULL, "packages that payload missing in the store is taken from" },
 	{ "features", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a feature is switched; shown in the papers" },
 
 	{ "drivers", "packages", IB_INI_PATHS, false, NULL, NULL, "driver packages to add: .inf files, or folders with one" },

@@ -221,12 +221,43 @@ static bool is_feature(const GPtrArray *packages, const char *feature)
 	return false;
 }
 
+/* Parents of parents: a circle of them would never be complete. chain: those below, the first asked for first. */
+static bool check_chain(struct toggle *t, const char *feature, GPtrArray *chain, struct ib_error **err)
+{
+	for (guint i = 0; i < chain->len; i++)
+		if (ib_name_equal(chain->pdata[i], feature)) {
+			g_ptr_array_add(chain, (gpointer)feature);
+			g_ptr_array_add(chain, NULL);
+			g_autofree char *names = g_strjoinv("' needs '", (char **)chain->pdata);
+			return ib_throw(err, IB_ERR_INPUT, "features need each other in a circle: '%s'", names);
+		}
+	if (chain->len >= MAX_DEPTH)
+		return ib_throw(err, IB_ERR_INPUT, "features need each other more than %u deep at '%s'", MAX_DEPTH, feature);
+	g_ptr_array_add(chain, (gpointer)feature);
+	for (guint i = 0; i < t->packages->len; i++) {
+		const struct ib_installed *p = t->packages->pdata[i];
+		const struct ib_mum *mum;
+		if (!ib_svc_mum(t->s, p->package_id, &mum, err))
+			return false;
+		for (guint k = 0; mum && k < mum->updates->len; k++) {
+			const struct ib_update *u = mum->updates->pdata[k];
+			if (u->selectable && u->detect_update && ib_name_equal(u->name, feature) &&
+			    !check_chain(t, u->detect_update, chain, err))
+				return false;
+		}
+	}
+	g_ptr_array_set_size(chain, (gint)chain->len - 1);
+	return true;
+}
+
 static bool carry_out(struct toggle *t, const char *feature, bool on, struct ib_error **err)
 {
 	g_autoptr(GArray) winners = NULL;
+	g_autoptr(GPtrArray) chain = g_ptr_array_new();
 	struct ib_install_summary sum = { 0 };
 
-	return switch_feature(t, feature, on, 0, err) && ib_svc_reconcile(t->s, t->components, NULL, &winners, err) &&
+	return check_chain(t, feature, chain, err) && switch_feature(t, feature, on, 0, err) &&
+	       ib_svc_reconcile(t->s, t->components, NULL, &winners, err) && ib_svc_check_payload(t->s, winners, err) &&
 	       ib_svc_project(t->s, winners, &sum, err) && ib_svc_drop_caches(t->s, err);
 }
 

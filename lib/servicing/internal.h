@@ -430,6 +430,9 @@ GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder);
 bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 /* Put a blob that the WIM has at a path, making the folder. */
 bool ib_svc_put_blob(struct ib_store *s, const char *path, const uint8_t *hash, struct ib_error **err) IB_MUST_CHECK;
+/* Put a payload file (its stream is read) at a path of the store. */
+bool ib_svc_put_payload(struct ib_store *s, const struct ib_payload *p, const char *path, struct ib_error **err)
+	IB_MUST_CHECK;
 /* Put bytes at a path, making the folder. */
 bool ib_svc_put_bytes(struct ib_store *s, const char *path, GBytes *bytes, struct ib_error **err) IB_MUST_CHECK;
 bool ib_svc_mkdir(struct ib_store *s, const char *path, GBytes *security, struct ib_error **err) IB_MUST_CHECK;
@@ -499,6 +502,14 @@ bool ib_svc_reconcile(struct ib_store *s, const GPtrArray *components, GHashTabl
 /* Components that a deployment brings, itself included: struct ib_component *. g_ptr_array_unref. */
 bool ib_svc_deployment_components(struct ib_store *s, const struct ib_identity *deployment, GPtrArray **ret,
 				  struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- feature_payload.c ---- */
+
+/* Throws IB_ERR_INPUT naming file and package when the store lacks payload of a new winner (struct ib_plan_winner). */
+bool ib_svc_check_payload(struct ib_store *s, const GArray *winners, struct ib_error **err) IB_MUST_CHECK;
+/* Whether a file is missing that turning the feature on would need. */
+bool ib_svc_feature_lacks_payload(struct ib_store *s, const char *feature, bool *ret, struct ib_error **err)
+	IB_MUST_CHECK;
 
 /* ---- traces.c ---- */
 

@@ -229,6 +229,49 @@ struct ib_installed_driver {
 /** Those that were added (oem*.inf), by published name: struct ib_installed_driver *; g_ptr_array_unref. */
 bool ib_store_drivers(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
 
+enum ib_feature_condition { IB_FEATURE_DISABLED, IB_FEATURE_ENABLED, IB_FEATURE_PAYLOAD_REMOVED };
+
+/** An optional feature of an image. */
+struct ib_feature {
+	char *name;
+	char *title;           /**< display name; NULL when it is only a reference */
+	char *package_id;      /**< that declares it */
+	char *parent;          /**< feature it needs, or NULL */
+	enum ib_feature_condition condition;
+	bool default_on;       /**< on where nobody chose (detectNone) */
+	unsigned satellites;   /**< language packs that hold a part of it */
+};
+
+/** All optional features by name: struct ib_feature *. Result: g_ptr_array_unref. */
+bool ib_store_features(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** A capability (feature on demand) of an image. */
+struct ib_capability {
+	char *name;            /**< as DISM prints it: "OpenSSH.Server~~~~0.0.1.0" */
+	char *package_id;
+	uint32_t state;        /**< 0x40 staged, 0x70 installed */
+};
+
+/** All capabilities, languages of one apart: struct ib_capability *. Result: g_ptr_array_unref. */
+bool ib_store_capabilities(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Turn a feature off and take its payload out of the store; manifests and keys stay, so it can come back from a source.
+ * What another feature or package refers to keeps its payload.
+ * @param ret_components  how many lost it
+ * Throws IB_ERR_INPUT as ib_store_set_feature().
+ */
+bool ib_store_remove_payload(struct ib_store *s, const char *feature, unsigned *ret_components, struct ib_error **err)
+	IB_MUST_CHECK;
+
+/**
+ * Put back payload that the store lacks, from a verified package that brings the same components.
+ * @param ret_files  files put back; 0: the store lacks none of this package's
+ * Throws IB_ERR_VERIFY (a file has another hash than its manifest), IB_ERR_INPUT.
+ */
+bool ib_store_add_payload(struct ib_store *s, struct ib_package *p, unsigned *ret_files, struct ib_progress *progress,
+			  struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- removing ---- */
 
 /** How a component is taken out. */
@@ -285,6 +328,14 @@ bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret
  */
 bool ib_store_uninstall(struct ib_store *s, const char *pattern, struct ib_removal_summary *ret, struct ib_error **err)
 	IB_MUST_CHECK;
+
+/**
+ * Uninstall a capability by name ("OpenSSH.Server", or all that ib_store_capabilities() calls it), with its languages.
+ * @param ret  what went; clear with ib_removal_summary_clear()
+ * Throws IB_ERR_INPUT: there is none, or as ib_store_uninstall().
+ */
+bool ib_store_remove_capability(struct ib_store *s, const char *name, struct ib_removal_summary *ret,
+				struct ib_error **err) IB_MUST_CHECK;
 
 /**
  * Remove a component. A file, service or key that a component outside the removal owns is refused with its owner.

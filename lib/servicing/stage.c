@@ -163,6 +163,15 @@ static bool stage_file(struct staging *st, const struct ib_payload *p, struct ib
 	return put_blob(st->s, path, hash, p->file->attributes, security, err);
 }
 
+bool ib_svc_put_payload(struct ib_store *s, const struct ib_payload *p, const char *path, struct ib_error **err)
+{
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	GBytes *security;
+
+	return ib_svc_descriptor(s, p->file->sddl, &security, err) && ib_wim_add_blob(s->wim, p->stream, hash, NULL, err) &&
+	       put_blob(s, path, hash, p->file->attributes, security, err);
+}
+
 /* A differential to where the next update looks for it. */
 static bool keep_delta(struct staging *st, const struct ib_payload *p, struct ib_error **err)
 {

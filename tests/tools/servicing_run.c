@@ -3,7 +3,7 @@
  *
  *   tool_servicing_run WIM INDEX OP...
  *   trust=PEM  info  packages  applicable=FILE  plan=FILE  install=FILE  feature=NAME:on|off
- *   draft=NAME  cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
+ *   features  no-payload=FEATURE  payload=FILE  no-capability=NAME  draft=NAME  cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
  *
  * The clock is fixed. Exit status: the error's code.
  */
@@ -103,6 +103,43 @@ static bool do_feature(struct run *r, const char *arg, struct ib_error **err)
 		return false;
 	printf("feature %s %s\n", arg, changed ? "changed" : "was so");
 	return true;
+}
+
+static bool do_features(struct run *r, struct ib_error **err)
+{
+	static const char *const words[] = { "disabled", "enabled", "payload-removed" };
+	g_autoptr(GPtrArray) list = NULL;
+	g_autoptr(GPtrArray) capabilities = NULL;
+
+	if (!ib_store_features(r->store, &list, err) || !ib_store_capabilities(r->store, &capabilities, err))
+		return false;
+	for (guint i = 0; i < list->len; i++) {
+		const struct ib_feature *f = list->pdata[i];
+		printf("optional %s %s default=%s parent=%s satellites=%u\n", f->name, words[f->condition],
+		       f->default_on ? "on" : "off", f->parent ? f->parent : "-", f->satellites);
+	}
+	for (guint i = 0; i < capabilities->len; i++) {
+		const struct ib_capability *c = capabilities->pdata[i];
+		printf("capability %s 0x%x\n", c->name, c->state);
+	}
+	return true;
+}
+
+static bool do_payload(struct run *r, const char *op, const char *arg, struct ib_error **err)
+{
+	struct ib_package *p = NULL;
+	unsigned n = 0;
+	bool ok;
+
+	if (!strcmp(op, "no-payload")) {
+		ok = ib_store_remove_payload(r->store, arg, &n, err);
+	} else {
+		ok = open_package(r, arg, &p, err) && ib_store_add_payload(r->store, p, &n, NULL, err);
+		ib_package_free(p);
+	}
+	if (ok)
+		printf("%s %u\n", op, n);
+	return ok;
 }
 
 static bool do_list(struct run *r, const char *kind, const char *arg)
@@ -250,6 +287,8 @@ static bool do_plain(struct run *r, const char *op, struct ib_error **err)
 		return do_verify(r, !strcmp(op, "verify-full"), err);
 	if (!strcmp(op, "cleanup") || !strcmp(op, "reset-base"))
 		return do_cleanup(r, !strcmp(op, "reset-base"), err);
+	if (!strcmp(op, "features"))
+		return do_features(r, err);
 	if (!strcmp(op, "residue"))
 		return do_residue(r, err);
 	if (!strcmp(op, "traces")) {
@@ -287,6 +326,16 @@ static bool do_op(struct run *r, const char *text, struct ib_error **err)
 		return do_remove(r, arg, err);
 	if (!strcmp(op, "technique"))
 		return do_technique(r, arg, err);
+	if (!strcmp(op, "no-payload") || !strcmp(op, "payload"))
+		return do_payload(r, op, arg, err);
+	if (!strcmp(op, "no-capability")) {
+		struct ib_removal_summary sum = { 0 };
+		bool ok = ib_store_remove_capability(r->store, arg, &sum, err);
+		if (ok)
+			printf("uncapable packages=%u components=%u\n", sum.packages, sum.components);
+		ib_removal_summary_clear(&sum);
+		return ok;
+	}
 	if (!strcmp(op, "draft"))
 		return do_draft(r, arg, err);
 	if (!strcmp(op, "uninstall"))

@@ -13,6 +13,9 @@ const struct option service_options[] = {
 	{ "enable-feature", 0, "NAME", true, "turn an optional feature on" },
 	{ "disable-feature", 0, "NAME", true, "turn an optional feature off" },
 	{ "add-driver", 0, "PATH", true, "add a driver (.inf, folder); needs --trust" },
+	{ "feature-source", 0, "FILE", true, "package to take payload from that the store lacks" },
+	{ "remove-payload", 0, "FEATURE", true, "turn a feature off and drop its payload" },
+	{ "remove-capability", 0, "NAME", true, "remove a feature on demand, its languages too" },
 	{ "cleanup", 0, NULL, false, "drop superseded components from the store" },
 	{ "reset-base", 0, NULL, false, "and what updates replaced: they are permanent" },
 	{ "put", 0, "SOURCE=PATH", true, "put a file or a folder into the image" },
@@ -41,11 +44,14 @@ int cmd_service(struct context *c, struct ib_error **err)
 	g_autofree char **removals = args_values(c->args, "remove"), **puts = args_values(c->args, "put");
 	g_autofree char **enable = args_values(c->args, "enable-feature"), **regs = args_values(c->args, "reg");
 	g_autofree char **disable = args_values(c->args, "disable-feature"), **off = args_values(c->args, "remove-package");
+	g_autofree char **payloads = args_values(c->args, "remove-payload"), **stock = args_values(c->args, "feature-source");
+	g_autofree char **capabilities = args_values(c->args, "remove-capability");
 	g_autofree char **sources = args_values(c->args, "payload-source");
 	struct ib_service_options o = {
 		.size = sizeof o, .image = image, .index = index, .out = args_value(c->args, "output"), .data_dir = c->data_dir,
 		.packages = packages, .payload_sources = sources, .removals = removals, .enable = enable, .disable = disable,
 		.puts = puts, .regs = regs, .technique = args_value(c->args, "technique"), .uninstalls = off,
+		.payloads = payloads, .sources = stock, .capabilities = capabilities,
 		.cleanup = args_has(c->args, "cleanup"), .reset_base = args_has(c->args, "reset-base"), .trust = trust,
 		.now = c->now, .threads = c->threads, .progress = c->progress,
 	};
