@@ -122,11 +122,7 @@ static bool open_image(struct service *s, struct ib_error **err)
 
 static bool need_store(struct service *s, struct ib_error **err)
 {
-	if (s->store)
-		return true;
-	if (!ib_store_open(s->wim, s->index, s->time, &s->store, err))
-		return ib_while(err, "opening the component store of image %u", s->index);
-	return true;
+	return s->store || ib_store_open(s->wim, s->index, s->time, &s->store, err);
 }
 
 static bool install_all(struct service *s, GPtrArray *updates, struct ib_error **err)

@@ -144,6 +144,20 @@ unsigned ib_node_link_count(struct ib_image *image, const struct ib_node *node)
 
 /* ---- changing ---- */
 
+/* CON, NUL, COM1 and their kind, whatever their extension: programs would reach a device, not the file. */
+static bool is_device(const char *name)
+{
+	static const char *const devices[] = { "CON", "PRN", "AUX", "NUL", NULL };
+	g_autofree char *stem = g_strndup(name, strcspn(name, "."));
+
+	g_strchomp(stem);
+	for (const char *const *d = devices; *d; d++)
+		if (g_ascii_strcasecmp(stem, *d) == 0)
+			return true;
+	return strlen(stem) == 4 && stem[3] >= '1' && stem[3] <= '9' &&
+	       (g_ascii_strncasecmp(stem, "COM", 3) == 0 || g_ascii_strncasecmp(stem, "LPT", 3) == 0);
+}
+
 static bool check_name(const char *name, const char *path, struct ib_error **err)
 {
 	size_t bytes, len = strlen(name);
@@ -159,6 +173,8 @@ static bool check_name(const char *name, const char *path, struct ib_error **err
 			return ib_throw(err, IB_ERR_INPUT, "'%s': Windows takes no character %d in a name", path, *p);
 	if (name[len - 1] == '.' || name[len - 1] == ' ')
 		return ib_throw(err, IB_ERR_INPUT, "'%s': Windows takes no name that ends with '%c'", path, name[len - 1]);
+	if (is_device(name))
+		return ib_throw(err, IB_ERR_INPUT, "'%s': '%s' is a device to Windows, not a file", path, name);
 	return true;
 }
 

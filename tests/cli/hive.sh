@@ -150,6 +150,7 @@ expect 3 '' hive set dirty.hiv K v --type sz --data x -o x
 truncate -s 12288 dirty.hiv
 expect 3 'the file holds' hive verify dirty.hiv --accept-dirty-hive
 expect 2 "'hive verify' has no option '--data'" hive verify out.hiv --data x
+expect 2 "'hive set' takes HIVE KEY VALUE and --type, --data, 1 word was given" hive set out.hiv
 expect 2 "'hive' has no action 'dump'" hive dump out.hiv
 expect 2 "'hive get' takes HIVE KEY [VALUE]" hive get out.hiv
 expect 5 '' hive set out.hiv K v --type sz --data x -o no/such/folder/x

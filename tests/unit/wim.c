@@ -128,7 +128,8 @@ Test(wim, tree_edits)
 Test(wim, refusals)
 {
 	static const char *const names[] = { "a:b", "a*", "a?", "a<", "bell\a", "dot.", "space ", "missing\\a", "", "file\\below",
-					     "dir" };
+					     "dir", "con", "Nul.txt", "dir\\COM1", "lpt9.tar.gz", "aux .x" };
+	static const char *const legal[] = { "console", "com0", "com10", "x.con", "nul1" };
 	const struct ib_node_meta meta = { .attributes = 0 };
 	uint8_t unknown[IB_WIM_HASH_SIZE] = { 1 };
 	struct ib_image *image;
@@ -143,6 +144,8 @@ Test(wim, refusals)
 		cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
 		ib_error_clear(&err);
 	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(legal); i++)
+		cr_assert(ib_image_put(image, legal[i], NULL, &meta, NULL, &err), "%s", legal[i]);
 	cr_assert_not(ib_image_put(image, "new", unknown, &meta, NULL, &err));
 	ib_error_clear(&err);
 	cr_assert_null(ib_image_find(image, "new"));

@@ -165,7 +165,7 @@ static const struct action {
 	{ "export", "HIVE", 2, 2, false, "output key encoding", do_export },
 	{ "import", "HIVE FILE.reg", 3, 3, true, "output", do_import },
 	{ "get", "HIVE KEY [VALUE]", 3, 4, false, "", do_get },
-	{ "set", "HIVE KEY VALUE", 4, 4, true, "output type data", do_set },
+	{ "set", "HIVE KEY VALUE and --type, --data", 4, 4, true, "output type data", do_set },
 	{ "verify", "HIVE", 2, 2, false, "", do_verify },
 	{ "diff", "HIVE OTHER", 3, 3, false, "", do_diff },
 };
@@ -196,8 +196,10 @@ static const struct action *find_action(const struct args *a, struct ib_error **
 			continue;
 		if (a->words->len >= action->least && a->words->len <= action->most)
 			return check_options(a, action, err) ? action : NULL;
-		ib_throw(err, IB_ERR_USAGE, "'hive %s' takes %s, %u words were given", action->name, action->arguments,
-			 a->words->len - 1);
+		unsigned given = a->words->len - 1;
+		ib_throw(err, IB_ERR_USAGE, "'hive %s' takes %s, %u word%s given", action->name, action->arguments, given,
+			 given == 1 ? " was" : "s were");
+		ib_hint(err, "imgbuild hive --help");
 		return NULL;
 	}
 	ib_throw(err, IB_ERR_USAGE, "'hive' has no action '%s'", word);

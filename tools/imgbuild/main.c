@@ -173,8 +173,9 @@ static int run(const struct command *command, int argc, char **argv)
 		help_command(command);
 		status = 0;
 	} else if (args->words->len < command->least || args->words->len > command->most) {
-		ib_throw(&err, IB_ERR_USAGE, "'%s' takes %s, %u words were given", command->name,
-			 *command->arguments ? command->arguments : "no words", args->words->len);
+		ib_throw(&err, IB_ERR_USAGE, "'%s' takes %s, %u word%s given", command->name,
+			 *command->arguments ? command->arguments : "no words", args->words->len,
+			 args->words->len == 1 ? " was" : "s were");
 		ib_hint(&err, "imgbuild %s --help", command->name);
 	} else if (set_up(&c, &err)) {
 		status = command->run(&c, &err);
