@@ -183,15 +183,29 @@ bool base_plan(struct build *b, struct ib_error **err)
 }
 
 /* Drop the images that are not asked for, from the last, so that indices stay valid. */
-static bool drop_editions(struct build *b, struct ib_error **err)
+static bool drop_editions(struct build *b, struct ib_wim *wim, struct ib_error **err)
 {
 	unsigned keep = install_target(b)->source_index;
 
 	if (ib_ini_flag(b->p, "media", "keep-editions"))
 		return true;
-	for (unsigned i = ib_wim_info(b->install.wim)->image_count; i >= 1; i--)
-		if (i != keep && !ib_wim_drop_image(b->install.wim, i, err))
+	for (unsigned i = ib_wim_info(wim)->image_count; i >= 1; i--)
+		if (i != keep && !ib_wim_drop_image(wim, i, err))
 			return false;
+	return true;
+}
+
+bool base_open_install(struct build *b, const char *spool, struct ib_wim **ret, struct ib_error **err)
+{
+	struct ib_wim *wim;
+
+	if (!base_open_wim(b, &b->install, spool, &wim, err))
+		return false;
+	if (!drop_editions(b, wim, err)) {
+		ib_wim_free(wim);
+		return false;
+	}
+	*ret = wim;
 	return true;
 }
 
@@ -205,7 +219,7 @@ static unsigned current_index(struct build *b, const struct target *t)
 
 bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
 {
-	if (!base_open_wim(b, &b->install, b->work_dir, &b->install.wim, err) || !drop_editions(b, err))
+	if (!base_open_install(b, b->work_dir, &b->install.wim, err))
 		return false;
 	if ((b->winre.in && !base_open_wim(b, &b->winre, b->work_dir, &b->winre.wim, err)) ||
 	    (b->boot.in && !base_open_wim(b, &b->boot, b->work_dir, &b->boot.wim, err)))

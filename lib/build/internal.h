@@ -141,6 +141,8 @@ bool base_plan(struct build *b, struct ib_error **err);
 bool base_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 /** Open a fresh ib_wim over a file of the base. @param spool  folder for new blobs, NULL: memory */
 bool base_open_wim(struct build *b, struct wim_file *f, const char *spool, struct ib_wim **ret, struct ib_error **err);
+/** The same of install.wim, with the images only that the result will hold. */
+bool base_open_install(struct build *b, const char *spool, struct ib_wim **ret, struct ib_error **err);
 /** The chosen image as far as it is planned: what a later stage would find. Closed when planning ends. */
 bool base_scratch(struct build *b, struct ib_store **ret, struct ib_error **err);
 void base_scratch_close(struct build *b);

@@ -46,7 +46,7 @@ static bool check_space(struct build *b, struct ib_error **err)
 	if (statvfs(dir, &vfs) < 0)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot look at '%s'", dir);
 	/* New content lies in the spool once more until it is in the ISO. */
-	b->plan->need_bytes = ib_input_size(b->base) + 2 * b->payload_bytes + SLACK;
+	b->plan->need_bytes += ib_input_size(b->base) + 2 * b->payload_bytes + SLACK;
 	if (recovery_changed(b)) /* written beside, then into the spool, then into the ISO */
 		b->plan->need_bytes += 3 * ib_input_size(b->winre.in);
 	b->plan->available_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
@@ -55,6 +55,55 @@ static bool check_space(struct build *b, struct ib_error **err)
 	ib_throw(err, IB_ERR_SYSTEM, "'%s' has too little space: %" PRIu64 " bytes needed, %" PRIu64 " available", dir,
 		 b->plan->need_bytes, b->plan->available_bytes);
 	return ib_hint(err, "free space there, or build in another folder with -o");
+}
+
+static enum ib_wim_compression wanted_compression(const struct build *b)
+{
+	const char *word = ib_ini_text(b->p, "media", "compression");
+
+	return strcmp(word, "none") == 0 ? IB_WIM_NONE : strcmp(word, "xpress") == 0 ? IB_WIM_XPRESS : IB_WIM_LZX;
+}
+
+/* Another compression than the base's, or content in one solid block: nothing can be copied as it is. */
+static void set_compression(const struct build *b, const struct ib_wim *wim, struct ib_wim_write_options *o)
+{
+	o->set_compression = wanted_compression(b) != ib_wim_info(wim)->compression;
+	if (o->set_compression)
+		o->compression = wanted_compression(b);
+}
+
+static bool cost_of(struct build *b, struct ib_wim *wim, struct ib_error **err)
+{
+	static const char *const names[] = { "none", "XPRESS", "LZX", "LZMS" };
+	struct ib_wim_write_options o = { .size = sizeof o, .time = b->filetime };
+	const struct ib_wim_info *info = ib_wim_info(wim);
+	struct ib_wim_cost cost;
+
+	set_compression(b, wim, &o);
+	if (!o.set_compression && !info->has_solid)
+		return true;
+	if (!ib_wim_cost(wim, &o, &cost, err))
+		return ib_while(err, "planning the compression of '%s'", b->install.path);
+	if (cost.recompress_bytes == 0)
+		return true;
+	plan_add(b, "media", cost.recompress_bytes,
+		 "compress %.3f GB of unchanged content anew: the base is %s%s, [media] compression is %s",
+		 (double)cost.recompress_bytes / 1e9, names[info->compression], info->has_solid ? ", solid" : "",
+		 names[wanted_compression(b)]);
+	b->plan->need_bytes += cost.max_total_bytes - MIN(cost.max_total_bytes, info->stored_bytes);
+	return true;
+}
+
+/* Say what has to be compressed anew, and keep room for what grows by it. */
+static bool plan_compression(struct build *b, struct ib_error **err)
+{
+	struct ib_wim *wim;
+
+	if (!base_open_install(b, NULL, &wim, err))
+		return false;
+	bool ok = cost_of(b, wim, err);
+	ib_wim_free(wim);
+	return ok;
 }
 
 bool media_plan(struct build *b, struct ib_error **err)
@@ -67,7 +116,7 @@ bool media_plan(struct build *b, struct ib_error **err)
 				boot_kinds[k].word);
 	}
 	plan_add(b, "media", ib_input_size(b->base) + b->payload_bytes, "write %s.iso, label %s", b->label, b->label);
-	return check_space(b, err);
+	return plan_compression(b, err) && check_space(b, err);
 }
 
 /* ---- applying ---- */
@@ -95,13 +144,6 @@ static bool add_files(struct build *b, struct ib_media_writer *w, struct ib_erro
 	return true;
 }
 
-static enum ib_wim_compression wanted_compression(const struct build *b)
-{
-	const char *word = ib_ini_text(b->p, "media", "compression");
-
-	return strcmp(word, "none") == 0 ? IB_WIM_NONE : strcmp(word, "xpress") == 0 ? IB_WIM_XPRESS : IB_WIM_LZX;
-}
-
 static bool write_wim(struct build *b, struct ib_media_writer *w, struct wim_file *f, struct ib_progress *progress,
 		      struct ib_error **err)
 {
@@ -112,10 +154,8 @@ static bool write_wim(struct build *b, struct ib_media_writer *w, struct wim_fil
 	struct ib_output out;
 	uint64_t size;
 
-	if (f == &b->install && wanted_compression(b) != info->compression) {
-		o.set_compression = true;
-		o.compression = wanted_compression(b);
-	}
+	if (f == &b->install)
+		set_compression(b, f->wim, &o);
 	o.integrity = info->has_integrity;
 	ib_uuid5(image_space, name, o.guid);
 	if (!ib_media_writer_open(w, f->path, &out, err) || !ib_wim_write(f->wim, &out, &o, &size, err) ||

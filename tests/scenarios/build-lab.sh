@@ -11,6 +11,9 @@ cbs='\Microsoft\Windows\CurrentVersion\Component Based Servicing'
 expect 0 'install KB5005568' "$imgbuild" plan "$profile" --vars "$vars" -o made/one
 says KB5005112 CmitUpdateAgent SMB1Protocol 'approval   missing: security' ' needed, '
 [ ! -e made ] || fail "plan wrote something"
+! grep -q 'compress .* anew' said || fail "an LZX base need not be compressed anew"
+printf '[profile]\nextends = %s\n[media]\ncompression = xpress\n' "$profile" > xpress.ini
+expect 0 'of unchanged content anew: the base is LZX, [media] compression is XPRESS' "$imgbuild" plan xpress.ini --vars "$vars" -o made/one
 
 # 2. same input, same bytes, also from elsewhere, in another time zone, over an old folder; signature and stage
 #    times apart
