@@ -82,7 +82,7 @@ static bool take_member(guint i, struct ib_stream *stream, void *data, struct ib
 	       package_spool_add(c->spool, bytes, &c->members[i], err);
 }
 
-bool package_cix_fetch(struct cix *c, const uint8_t *files, struct ib_error **err)
+bool package_cix_fetch(struct cix *c, const uint8_t *files, unsigned threads, struct ib_error **err)
 {
 	if (!c->unit)
 		return true;
@@ -100,7 +100,7 @@ bool package_cix_fetch(struct cix *c, const uint8_t *files, struct ib_error **er
 				break;
 		}
 	}
-	return package_unit_each(c->unit, wanted, take_member, c, err);
+	return package_unit_each(c->unit, wanted, threads, take_member, c, err);
 }
 
 /* ---- records ---- */
@@ -176,7 +176,7 @@ static bool make_one(struct cix *c, guint file, GBytes *base, struct cix_result 
 {
 	const struct cix_file *f = package_cix_file(c, file);
 	const struct cix_delta *d = package_cix_delta(c, file);
-	const struct ib_delta_options limit = { .target_max = f->length ? f->length : 1 };
+	const struct ib_delta_options limit = { .target_max = CLAMP(f->length, 1, IB_DELTA_TARGET_MAX) };
 	g_autoptr(GBytes) bytes = NULL, made = NULL;
 	struct ib_delta_info info;
 

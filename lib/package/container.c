@@ -65,8 +65,30 @@ static uint64_t folder_size(const struct unit *u)
 	return sum;
 }
 
+/* A .psf is named: its index, and so the package, is in the cabinet beside it. */
+static bool find_cabinet(struct container *c, struct ib_error **err)
+{
+	static const char *const suffixes[] = { ".cab", ".CAB", ".wim", ".msu" };
+	size_t stem = strlen(c->path) - strlen(".psf");
+
+	if (!package_has_suffix(c->path, ".psf") || !g_file_test(c->path, G_FILE_TEST_IS_REGULAR))
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autofree char *path = g_strdup_printf("%.*s%s", (int)stem, c->path, suffixes[i]);
+		if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
+			continue;
+		g_free(c->path);
+		c->path = g_steal_pointer(&path);
+		return true;
+	}
+	ib_throw(err, IB_ERR_INPUT, "'%s' is only the payload of a package, its cabinet is not beside it", c->path);
+	return ib_hint(err, "put the cabinet that came with it there, under the same name but .cab");
+}
+
 static bool open_outer(struct container *c, struct ib_error **err)
 {
+	if (!find_cabinet(c, err))
+		return false;
 	if (g_file_test(c->path, G_FILE_TEST_IS_DIR)) {
 		c->kind = IB_PACKAGE_FOLDER;
 		if (!package_unit_open_folder(c->path, &c->outer, err))

@@ -136,6 +136,12 @@ struct unit {
 	GStringChunk *names;
 };
 
+/** Which part of a cabinet's folder is wanted: files first to last of the table, those of other folders apart. */
+struct folder_range {
+	bool seen, any;
+	guint first, last;
+};
+
 /** @return false with an error thrown to stop */
 typedef bool (*unit_fn)(guint file, struct ib_stream *stream, void *data, struct ib_error **err);
 
@@ -145,14 +151,26 @@ void package_unit_free(struct unit *u);
 const struct unit_file *package_unit_file(const struct unit *u, guint i);
 /** The first file of a name, without case. */
 bool package_unit_find(const struct unit *u, const char *name, guint *ret);
-/** Read the files that are wanted (a byte for each), in the unit's order. */
-bool package_unit_each(struct unit *u, const uint8_t *wanted, unit_fn fn, void *data, struct ib_error **err)
-	IB_MUST_CHECK;
+/**
+ * Read the files that are wanted (a byte for each), in the unit's order, on this thread.
+ * @param threads  that decompress a cabinet's folders ahead; 1: none
+ */
+bool package_unit_each(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
+		       struct ib_error **err) IB_MUST_CHECK;
+/** One folder of a cabinet, from its start to the last file that is wanted. */
+bool package_unit_folder(struct unit *u, unsigned folder, const uint8_t *wanted, const struct folder_range *range,
+			 unit_fn fn, void *data, struct ib_error **err) IB_MUST_CHECK;
 /** A file for reading at any offset: where it lies if that can be, else out of a temporary file. */
 bool package_unit_input(struct unit *u, guint i, const char *spool_dir, struct ib_input **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 /** A whole file. */
 bool package_unit_bytes(struct unit *u, guint i, uint64_t limit, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- ahead.c ---- */
+
+/** All folders of a cabinet that are wanted, `threads` of them being decompressed at once; else as package_unit_each(). */
+bool package_unit_ahead(struct unit *u, const uint8_t *wanted, const GArray *ranges, unsigned threads, unit_fn fn,
+			void *data, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- container.c ---- */
 
@@ -246,7 +264,7 @@ void package_cix_use_unit(struct cix *c, struct unit *unit, struct spool *spool)
 bool package_cix_use_psf(struct cix *c, struct ib_input *psf, struct spool *spool, struct ib_error **err) IB_MUST_CHECK;
 /** Numbered members that some files (a byte for each) are made of, into the spool. Once they are there, files may be
  *  made by several threads. */
-bool package_cix_fetch(struct cix *c, const uint8_t *files, struct ib_error **err) IB_MUST_CHECK;
+bool package_cix_fetch(struct cix *c, const uint8_t *files, unsigned threads, struct ib_error **err) IB_MUST_CHECK;
 /** Whether a delta's range lies in the .psf. */
 bool package_cix_range(const struct cix *c, const struct cix_delta *d, struct ib_error **err) IB_MUST_CHECK;
 /** Length and hash of a file. */
@@ -365,7 +383,7 @@ struct ib_package {
 	GHashTable *payload;        /* folded "<key form>\<file>" -> struct payload * */
 	GPtrArray *payloads;        /* struct payload *: the same, in the order of the manifests; owned */
 	GBytes *dictionary;         /* or NULL */
-	unsigned threads;
+	unsigned threads;           /* at least 1 */
 };
 
 #endif

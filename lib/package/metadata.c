@@ -101,7 +101,7 @@ static bool take_indexed(struct gather *g, struct cix *c, struct ib_error **err)
 
 	if (!c)
 		return true;
-	if (!metadata_of(g, c, &files, err) || !package_cix_fetch(c, files, err))
+	if (!metadata_of(g, c, &files, err) || !package_cix_fetch(c, files, g->p->threads, err))
 		return false;
 	for (guint i = 0; i < c->files->len; i++) {
 		struct cix_result r = { 0 };
@@ -130,7 +130,7 @@ static bool gather(struct gather *g, struct ib_error **err)
 		if (g->wanted[i] && !check_size(g, f->name, f->size, err))
 			return false;
 	}
-	return package_unit_each(u, g->wanted, take_member, g, err) && take_indexed(g, g->p->cix, err) &&
+	return package_unit_each(u, g->wanted, g->p->threads, take_member, g, err) && take_indexed(g, g->p->cix, err) &&
 	       take_indexed(g, g->p->psf_index, err);
 }
 

@@ -229,7 +229,8 @@ struct ib_package_options {
 
 /**
  * Open a .msu, a .cab or an expanded folder that holds one package, and read its metadata.
- * A .psf is looked for in the container, or beside a cabinet under the cabinet's name.
+ * A .psf is looked for in the container, or beside a cabinet under the cabinet's name; when a .psf is named itself, its
+ * cabinet is looked for beside it.
  * @param options  borrowed; NULL for the defaults
  * Throws IB_ERR_INPUT for anything malformed and for a container with several packages (servicing stack and
  * update), naming them; IB_ERR_VERIFY when something has another hash than an index says; IB_ERR_SYSTEM when reading
@@ -340,7 +341,7 @@ struct ib_payload {
 struct ib_base_query {
 	const struct ib_manifest *manifest; /**< of the component the file belongs to */
 	const struct ib_file *file;         /**< the file that is to be made */
-	const struct ib_delta_info *info;   /**< header of the differential */
+	const struct ib_delta_info *info;   /**< header of the differential; zeroed when the base itself is the file */
 	bool has_hash;                      /**< the base is named by its content (PA31, index): only that one fits */
 	enum ib_digest_algorithm algorithm; /**< of hash */
 	uint8_t hash[IB_DIGEST_MAX];        /**< ib_digest_size(algorithm) bytes */

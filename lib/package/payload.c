@@ -5,7 +5,6 @@
 #include "package/internal.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* Files up to here go through memory, and are checked by the pipeline; larger ones stream, checked on the way. */
 #define STREAM_MIN (4u << 20)
@@ -26,7 +25,7 @@ struct each {
 	struct ib_package *p;
 	struct maker maker;
 	bool partial;
-	unsigned kinds;
+	unsigned kinds, threads;
 	ib_payload_fn fn;
 	void *data;
 	struct ib_progress *progress;
@@ -108,7 +107,8 @@ static bool run_file(struct each *e, struct job *job, struct pipeline *pl, struc
 	if (!vf)
 		return run_make(e, job, pl, slot, err);
 	if (vf->cix)
-		package_pipeline_reserve(pl, slot, package_cix_file(vf->cix, vf->at)->length * MAKE_COST);
+		package_pipeline_reserve(pl, slot, MIN(package_cix_file(vf->cix, vf->at)->length, IB_DELTA_TARGET_MAX) *
+							   MAKE_COST);
 	if (!package_vfile_bytes(&e->maker, vf, job->member, &job->file, job->why, err))
 		return false;
 	if (job->file)
@@ -360,7 +360,7 @@ static bool each_member(struct each *e, struct ib_error **err)
 
 	for (guint i = 0; i < p->unit->files->len; i++)
 		wanted[i] = is_needed(e, p->vfiles->pdata[i]);
-	return package_unit_each(p->unit, wanted, take_member, e, err);
+	return package_unit_each(p->unit, wanted, e->threads, take_member, e, err);
 }
 
 /* Numbered members that anything needed is made of, all at once: deltas refer to each other in any order. */
@@ -376,7 +376,7 @@ static bool fetch_numbered(struct each *e, struct ib_error **err)
 		if (vf->cix == c)
 			files[vf->at] = is_needed(e, vf);
 	}
-	return package_cix_fetch(c, files, err);
+	return package_cix_fetch(c, files, e->threads, err);
 }
 
 static bool each_indexed(struct each *e, struct ib_error **err)
@@ -426,13 +426,6 @@ static void prepare(struct each *e)
 	}
 }
 
-static unsigned thread_count(const struct ib_package *p, const struct ib_payload_options *options)
-{
-	unsigned n = options && options->threads ? options->threads : p->threads;
-
-	return n ? n : g_get_num_processors();
-}
-
 bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_options *options, ib_payload_fn fn,
 			     void *data, struct ib_progress *progress, struct ib_error **err)
 {
@@ -441,6 +434,7 @@ bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_optio
 		.p = p,
 		.maker = { .p = p, .source = options ? options->source : NULL },
 		.partial = options && options->partial,
+		.threads = options && options->threads ? options->threads : p->threads,
 		.kinds = options && options->kinds ? options->kinds : IB_PAYLOAD_BIT(IB_PAYLOAD_FILE),
 		.fn = fn,
 		.data = data,
@@ -448,7 +442,7 @@ bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_optio
 	};
 
 	prepare(&e);
-	e.pl = package_pipeline_new(thread_count(p, options), BUDGET, &ops, &e);
+	e.pl = package_pipeline_new(e.threads, BUDGET, &ops, &e);
 	bool ok = each_member(&e, err) && each_indexed(&e, err) && each_missing(&e, err) &&
 		  package_pipeline_flush(e.pl, err) && count(&e, UINT64_MAX, err);
 	package_pipeline_free(e.pl);

@@ -9,6 +9,8 @@
 #define FOLDER_DEPTH 16
 /* Bytes that tell a cabinet from a WIM. */
 #define MAGIC_SIZE 8
+/* Bytes that must be wanted before threads are started for them. */
+#define AHEAD_MIN (1u << 20)
 
 static struct unit *unit_new(enum unit_form form, const char *name)
 {
@@ -218,12 +220,6 @@ bool package_unit_open(struct ib_input *in, const char *name, struct unit **ret,
 
 /* ---- reading ---- */
 
-/* Which part of a cabinet's folder is wanted: files first to last of the table, those of other folders apart. */
-struct folder_range {
-	bool seen, any;
-	guint first, last;
-};
-
 static bool open_stream(struct unit *u, guint i, struct ib_stream **ret, struct ib_error **err)
 {
 	const struct unit_file *f = package_unit_file(u, i);
@@ -270,16 +266,15 @@ static bool next_file(struct ib_archive *a, const struct unit *u, guint i, struc
 			more ? "the file " : "the end", more ? m.name : "");
 }
 
-/* A folder from its start to the last file that is wanted. */
-static bool each_in_folder(struct unit *u, unsigned folder, const uint8_t *wanted, guint first, guint last, unit_fn fn,
-			   void *data, struct ib_error **err)
+bool package_unit_folder(struct unit *u, unsigned folder, const uint8_t *wanted, const struct folder_range *range,
+			 unit_fn fn, void *data, struct ib_error **err)
 {
 	struct ib_archive *a;
 	bool ok = true;
 
 	if (!ib_cabinet_read(u->cab, folder, &a, err))
 		return false;
-	for (guint i = first; ok && i <= last; i++) {
+	for (guint i = range->first; ok && i <= range->last; i++) {
 		if (package_unit_file(u, i)->folder != folder)
 			continue;
 		ok = next_file(a, u, i, err);
@@ -310,19 +305,43 @@ static void find_ranges(const struct unit *u, const uint8_t *wanted, GArray *ret
 	}
 }
 
-bool package_unit_each(struct unit *u, const uint8_t *wanted, unit_fn fn, void *data, struct ib_error **err)
+/* Threads pay when more than one folder and more than a little is to be read. */
+static bool is_worth_it(const struct unit *u, const uint8_t *wanted, const GArray *ranges)
+{
+	uint64_t bytes = 0;
+	unsigned folders = 0;
+
+	for (guint f = 0; f < ranges->len; f++)
+		folders += g_array_index(ranges, struct folder_range, f).any;
+	for (guint i = 0; i < u->files->len; i++)
+		bytes += wanted[i] ? package_unit_file(u, i)->size : 0;
+	return folders > 1 && bytes > AHEAD_MIN;
+}
+
+static bool each_folder(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
+			struct ib_error **err)
 {
 	g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(struct folder_range));
 
-	if (u->form != UNIT_CAB)
-		return each_plain(u, wanted, fn, data, err);
 	find_ranges(u, wanted, ranges);
+	if (threads > 1 && is_worth_it(u, wanted, ranges))
+		return package_unit_ahead(u, wanted, ranges, threads, fn, data, err);
 	for (guint f = 0; f < ranges->len; f++) {
 		const struct folder_range *r = &g_array_index(ranges, struct folder_range, f);
-		if (r->any && !each_in_folder(u, f, wanted, r->first, r->last, fn, data, err))
-			return u->name ? ib_while(err, "reading the inner cabinet '%s'", u->name) : false;
+		if (r->any && !package_unit_folder(u, f, wanted, r, fn, data, err))
+			return false;
 	}
 	return true;
+}
+
+bool package_unit_each(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
+		       struct ib_error **err)
+{
+	if (u->form != UNIT_CAB)
+		return each_plain(u, wanted, fn, data, err);
+	if (each_folder(u, wanted, threads, fn, data, err))
+		return true;
+	return u->name ? ib_while(err, "reading the inner cabinet '%s'", u->name) : false;
 }
 
 /* ---- at any offset ---- */
@@ -359,7 +378,7 @@ bool package_unit_input(struct unit *u, guint i, const char *spool_dir, struct i
 	struct spooling s = { .u = u, .dir = spool_dir, .ret = ret };
 	g_autofree uint8_t *wanted = g_malloc0(u->files->len);
 	wanted[i] = 1;
-	return package_unit_each(u, wanted, spool_file, &s, err);
+	return package_unit_each(u, wanted, 1, spool_file, &s, err);
 }
 
 struct reading {
@@ -385,5 +404,5 @@ bool package_unit_bytes(struct unit *u, guint i, uint64_t limit, GBytes **ret, s
 	struct reading r = { .u = u, .limit = limit, .ret = ret };
 	g_autofree uint8_t *wanted = g_malloc0(u->files->len);
 	wanted[i] = 1;
-	return package_unit_each(u, wanted, read_file, &r, err);
+	return package_unit_each(u, wanted, 1, read_file, &r, err);
 }

@@ -70,6 +70,14 @@ refused 3 'x.cab' bad.msu
 mkdir linked && cp good.mum linked/update.mum && ln -s /etc/passwd linked/x
 refused 3 'neither a file nor a folder' linked
 
+# an index larger than any
+truncate -s 100M big
+for form in 'express.psf.cix.xml' '_manifest_.cix.xml'; do
+	"$cab" bad.cab update.mum good.mum "$form" big
+	refused 3 'at most' bad.cab
+done
+rm big
+
 # forms that are named
 for form in 'x.psf' 'express.psf.cix.xml' '_manifest_.cix.xml'; do
 	"$cab" bad.cab update.mum good.mum "$form" text

@@ -323,14 +323,54 @@ Test(payload, order_does_not_depend_on_threads)
 	g_autofree char *manifest = ps_manifest(COMPONENT, files->str), *key = ps_keyform(COMPONENT);
 	g_autofree char *name = g_strconcat(key, ".manifest", NULL);
 	ps_text(&f, name, manifest);
-	struct ib_package *p = open_files(&f);
-	cr_assert(go(p, &(struct request){ &image, 1, 0xf, false }, &s, &err), "%s", cause(err));
-	g_autofree char *first = g_strdup(s.text->str);
-	for (unsigned threads = 2; threads < 6; threads++) {
-		cr_assert(go(p, &(struct request){ &image, threads, 0xf, false }, &s, &err), "%s", cause(err));
-		cr_expect_str_eq(s.text->str, first);
+	g_autofree char *first = NULL;
+	for (int folders = 0; folders < 2; folders++) {
+		g_autoptr(GBytes) cab = folders ? ps_cab_folders(&f) : ps_cab(&f);
+		struct ib_package *p = NULL;
+		cr_assert(open_bytes(cab, &p, &err), "%s", cause(err));
+		for (unsigned threads = 1; threads < 6; threads++) {
+			cr_assert(go(p, &(struct request){ &image, threads, 0xf, false }, &s, &err), "%s", cause(err));
+			if (!first)
+				first = g_strdup(s.text->str);
+			cr_expect_str_eq(s.text->str, first);
+		}
+		ib_package_free(p);
 	}
-	ib_package_free(p);
+}
+
+/* A folder that is damaged behind the first one: what came before has come, whatever the threads; then it is refused. */
+Test(payload, damaged_folder)
+{
+	g_autoptr(GBytes) a = ps_content(1, 3 << 20), b = ps_content(2, 3 << 20);
+	g_autoptr(GString) files = g_string_new(NULL);
+	ps_auto f = ps_new();
+	auto_seen s;
+
+	seen_init(&s);
+	ps_file(files, "a.dll", a);
+	ps_file(files, "b.dll", b);
+	g_autofree char *manifest = ps_manifest(COMPONENT, files->str), *key = ps_keyform(COMPONENT);
+	g_autofree char *name = g_strconcat(key, ".manifest", NULL);
+	ps_text(&f, "update.mum", PS_MUM("Lab-Package"));
+	ps_text(&f, name, manifest);
+	ps_below(&f, COMPONENT, "\\a.dll", g_bytes_ref(a));
+	ps_below(&f, COMPONENT, "\\b.dll", g_bytes_ref(b));
+	g_autoptr(GBytes) cab = ps_cab_folders(&f);
+	gsize n;
+	const uint8_t *data = g_bytes_get_data(cab, &n);
+	g_autofree uint8_t *bad = g_memdup2(data, n);
+	/* The last folder's second block says it is longer than it can be. */
+	ib_put_le16(bad + n - g_bytes_get_size(b) - 8 * 96 + 32768 + 8 + 4, 0xffff);
+	g_autoptr(GBytes) damaged = g_bytes_new(bad, n);
+	for (unsigned threads = 1; threads < 4; threads++) {
+		struct ib_package *p = NULL;
+		ib_auto_error err = NULL;
+		cr_assert(open_bytes(damaged, &p, &err), "%s", cause(err));
+		cr_expect_not(go(p, &(struct request){ NULL, threads, 0, false }, &s, &err));
+		cr_expect_eq(ib_error_code(err), IB_ERR_INPUT, "%s", cause(err));
+		cr_expect(g_str_has_prefix("a.dll:F:here ", s.text->str), "%s", s.text->str);
+		ib_package_free(p);
+	}
 }
 
 /* ---- numbered members ---- */
@@ -620,7 +660,13 @@ Test(payload, psf_beside_its_cabinet)
 	express_new(&x);
 	g_autoptr(GBytes) cab = express_cab(&x), psf = express_psf(&x);
 	g_autofree char *path = ps_write(folder, "kb.psf", psf);
+	cr_expect_not(ib_package_open(path, NULL, &p, &err));
+	cr_expect(strstr(cause(err), "its cabinet is not beside it"), "%s", cause(err));
+	ib_error_clear(&err);
 	cr_assert(open_in(folder, "kb.cab", cab, &p, &err), "%s", cause(err));
+	expect_express(p, &x);
+	ib_package_free(p);
+	cr_assert(ib_package_open(path, NULL, &p, &err), "%s", cause(err));
 	expect_express(p, &x);
 	ib_package_free(p);
 	cr_assert(ib_dir_remove(folder, &err));
