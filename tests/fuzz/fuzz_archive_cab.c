@@ -38,6 +38,35 @@ static bool read_members(struct ib_archive *a, struct ib_error **err)
 	return true;
 }
 
+/* The same cabinet by its table: the first folders, and every file that can be read where it lies. */
+static bool read_folders(struct ib_cabinet *c, struct ib_error **err)
+{
+	for (unsigned f = 0; f < MIN(ib_cabinet_folders(c), 4u); f++) {
+		struct ib_archive *a;
+		if (!ib_cabinet_read(c, f, &a, err))
+			return false;
+		bool ok = read_members(a, err);
+		ib_archive_free(a);
+		if (!ok)
+			return false;
+	}
+	for (size_t i = 0; i < MIN(ib_cabinet_count(c), (size_t)8); i++) {
+		const struct ib_cabinet_file *file = ib_cabinet_file(c, i);
+		ib_auto_input part = NULL;
+		g_autoptr(GBytes) bytes = NULL;
+		check_name(file->name);
+		if (!ib_cabinet_map(c, i, "part", &part, err) || (part && !ib_input_bytes(part, BUDGET, &bytes, err)))
+			return false;
+		g_assert(!bytes || g_bytes_get_size(bytes) == file->size);
+	}
+	return true;
+}
+
+static void check(const struct ib_error *err)
+{
+	g_assert(ib_error_code(err) == IB_ERR_INPUT || ib_error_code(err) == IB_ERR_SYSTEM);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(GBytes) bytes = g_bytes_new(data, size);
@@ -46,7 +75,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ib_auto_error err = NULL;
 
 	if (!ib_archive_open(in, &a, &err) || !read_members(a, &err))
-		g_assert(ib_error_code(err) == IB_ERR_INPUT || ib_error_code(err) == IB_ERR_SYSTEM);
+		check(err);
 	ib_archive_free(a);
+	ib_error_clear(&err);
+	struct ib_cabinet *c = NULL;
+	if (!ib_cabinet_open(in, &c, &err) || !read_folders(c, &err))
+		check(err);
+	ib_cabinet_free(c);
 	return 0;
 }
