@@ -331,10 +331,14 @@ bool ib_key_make(struct ib_hive *h, struct ib_key *from, const char *path, struc
 bool ib_key_remove(struct ib_hive *h, struct ib_key *key, struct ib_error **err)
 {
 	struct ib_key *parent = key->parent;
-	uint32_t i = 0;
 
 	if (!parent)
 		return ib_throw(err, IB_ERR_INPUT, "the root key of a hive cannot be removed");
+	uint32_t i = place_of(parent, parent->in_order, key->name); /* behind it, when it is among those in order */
+	if (i > 0 && parent->children[i - 1] == key)
+		i--;
+	else
+		i = parent->in_order;
 	while (i < parent->child_count && parent->children[i] != key)
 		i++;
 	if (i == parent->child_count)
