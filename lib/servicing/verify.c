@@ -128,53 +128,6 @@ static void check_payload(struct check *c, const struct ib_component *comp, stru
 	}
 }
 
-static bool check_component(struct check *c, struct ib_component *comp, struct ib_error **err)
-{
-	struct ib_key *key = ib_svc_component_key(c->components, comp->keyform);
-	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", comp->keyform);
-	struct ib_manifest *m;
-
-	c->r->components++;
-	if (key)
-		check_links(c, comp, key);
-	if (!ib_image_find(c->s->image, path)) {
-		found(c, "manifest-missing", comp->keyform, "the store has no manifest of this component");
-		return true;
-	}
-	c->r->manifests++;
-	if (!read_manifest(c, comp, &m, err))
-		return false;
-	if (m && key) {
-		check_sha(c, comp, key, m);
-		check_payload(c, comp, key, m);
-	}
-	ib_manifest_free(m);
-	return true;
-}
-
-static bool check_components(struct check *c, struct ib_error **err)
-{
-	for (guint i = 0; i < c->model->families->len; i++) {
-		const struct ib_family *f = c->model->families->pdata[i];
-		for (guint k = 0; k < f->components->len; k++)
-			if (!check_component(c, f->components->pdata[k], err))
-				return false;
-	}
-	if (c->packed)
-		found(c, "manifest-unreadable", "component store", "%u compressed manifests cannot be read: no servicing stack "
-		      "in WinSxS has a wcp.dll with their dictionary", c->packed);
-	struct ib_node *dir = ib_image_find(c->s->image, DIR_MANIFESTS);
-	for (struct ib_node *n = dir ? ib_node_first(dir) : NULL; n; n = ib_node_next(n)) {
-		const char *name = ib_node_name(n);
-		size_t len = strlen(name);
-		bool is_manifest = len > 9 && !g_ascii_strcasecmp(name + len - 9, ".manifest");
-		g_autofree char *stem = is_manifest ? g_strndup(name, len - 9) : NULL;
-		if (stem && !ib_svc_component_key(c->components, stem))
-			found(c, "component-missing", stem, "its manifest is there, its component key is not");
-	}
-	return true;
-}
-
 /* ---- winners and projection ---- */
 
 static void check_winner_key(struct check *c, struct ib_key *family)
@@ -284,7 +237,6 @@ static bool check_effects(struct check *c, struct ib_component *comp, const stru
 
 static bool check_winners(struct check *c, struct ib_error **err)
 {
-	g_autoptr(GPtrArray) winners = ib_svc_winners(c->model);
 	struct ib_hive *software;
 
 	if (!ib_store_hive(c->s, IB_HIVE_SOFTWARE, &software, err))
@@ -292,15 +244,57 @@ static bool check_winners(struct check *c, struct ib_error **err)
 	struct ib_key *dir = ib_key_find(ib_hive_root(software), PATH_WINNERS);
 	for (size_t i = 0; dir && i < ib_key_count(dir); i++)
 		check_winner_key(c, ib_key_child(dir, i));
-	for (guint i = 0; i < winners->len; i++) {
-		struct ib_component *comp = winners->pdata[i];
-		struct ib_manifest *m;
-		if (!read_manifest(c, comp, &m, err))
-			return false;
-		bool ok = !m || check_effects(c, comp, m, err);
-		ib_manifest_free(m);
-		if (!ok)
-			return false;
+	return true;
+}
+
+/* ---- components ---- */
+
+static bool check_component(struct check *c, struct ib_component *comp, struct ib_error **err)
+{
+	struct ib_key *key = ib_svc_component_key(c->components, comp->keyform);
+	g_autofree char *path = g_strdup_printf(DIR_MANIFESTS "\\%s.manifest", comp->keyform);
+	struct ib_manifest *m;
+
+	c->r->components++;
+	if (key)
+		check_links(c, comp, key);
+	if (!ib_image_find(c->s->image, path)) {
+		found(c, "manifest-missing", comp->keyform, "the store has no manifest of this component");
+		return true;
+	}
+	c->r->manifests++;
+	if (!read_manifest(c, comp, &m, err))
+		return false;
+	if (m && key) {
+		check_sha(c, comp, key, m);
+		check_payload(c, comp, key, m);
+	}
+	/* Here, because reading a manifest is what takes the time. */
+	bool wins = comp->installed && ib_svc_winner(comp->family, &comp->id.number) == comp;
+	bool ok = !m || !wins || check_effects(c, comp, m, err);
+	ib_manifest_free(m);
+	return ok;
+}
+
+static bool check_components(struct check *c, struct ib_error **err)
+{
+	for (guint i = 0; i < c->model->families->len; i++) {
+		const struct ib_family *f = c->model->families->pdata[i];
+		for (guint k = 0; k < f->components->len; k++)
+			if (!check_component(c, f->components->pdata[k], err))
+				return false;
+	}
+	if (c->packed)
+		found(c, "manifest-unreadable", "component store", "%u compressed manifests cannot be read: no servicing stack "
+		      "in WinSxS has a wcp.dll with their dictionary", c->packed);
+	struct ib_node *dir = ib_image_find(c->s->image, DIR_MANIFESTS);
+	for (struct ib_node *n = dir ? ib_node_first(dir) : NULL; n; n = ib_node_next(n)) {
+		const char *name = ib_node_name(n);
+		size_t len = strlen(name);
+		bool is_manifest = len > 9 && !g_ascii_strcasecmp(name + len - 9, ".manifest");
+		g_autofree char *stem = is_manifest ? g_strndup(name, len - 9) : NULL;
+		if (stem && !ib_svc_component_key(c->components, stem))
+			found(c, "component-missing", stem, "its manifest is there, its component key is not");
 	}
 	return true;
 }
