@@ -40,12 +40,18 @@ struct ib_bases {
 	gint from_image, from_stock; /* atomic: complete files that came from there */
 };
 
-static char *origin_key(const struct ib_identity *id, const char *file)
+static char *family_key(const char *family, const char *file)
 {
-	g_autofree char *family = ib_keyform(id, IB_KEYFORM_FAMILY);
 	g_autofree char *folded = ib_name_fold(file);
 
 	return g_strconcat(family, "\n", folded, NULL);
+}
+
+static char *origin_key(const struct ib_identity *id, const char *file)
+{
+	g_autofree char *family = ib_keyform(id, IB_KEYFORM_FAMILY);
+
+	return family_key(family, file);
 }
 
 /* ---- gathering ---- */
@@ -116,7 +122,7 @@ static bool gather_manifest(struct ib_component *c, const struct ib_manifest *m,
 	for (guint i = 0; i < m->files->len; i++) {
 		const struct ib_file *f = m->files->pdata[i];
 		g_autofree char *path = g_strdup_printf(DIR_WINSXS "\\%s\\%s", c->keyform, f->name);
-		g_autofree char *key = origin_key(&m->id, f->name);
+		g_autofree char *key = family_key(c->family->keyform, f->name);
 		GArray *versions = g_hash_table_lookup(b->origins, key);
 		struct origin o = { .version = m->id.number, .has_sha256 = f->has_sha256 };
 		memcpy(o.sha256, f->sha256, sizeof(o.sha256));

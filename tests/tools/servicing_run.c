@@ -2,7 +2,7 @@
  * Services one image of a WIM, driven by shell tests: one operation per argument, in order.
  *
  *   tool_servicing_run WIM INDEX OP...
- *   trust=PEM  info  packages  applicable=FILE  plan=FILE  install=FILE  feature=NAME:on|off
+ *   trust=PEM  source=FILE  info  packages  applicable=FILE  plan=FILE  install=FILE  feature=NAME:on|off
  *   features  no-payload=FEATURE  payload=FILE  no-capability=NAME  draft=NAME  cleanup  reset-base  uninstall=PACKAGE  technique=uninstall|empty-winner|surgery  list.KIND=a,b  remove=NAME  traces  residue  notes  commit  reopen  verify  verify-full  write=OUT
  *
  * The clock is fixed. Exit status: the error's code.
@@ -23,14 +23,17 @@ struct run {
 	unsigned index;
 	struct ib_store *store;
 	struct ib_anchors *anchors;
+	struct ib_stock *stock;
 	struct ib_removal removal;
 	char **traces;
 };
 
 static bool open_package(struct run *r, const char *path, struct ib_package **ret, struct ib_error **err)
 {
+	struct ib_package_options o = { .size = sizeof(o) };
 	struct ib_package_trust trust = { 0 };
-	bool ok = ib_package_open(path, NULL, ret, err) && ib_package_verify(*ret, r->anchors, &trust, err);
+	bool ok = ib_store_dictionary(r->store, &o.dictionary, err) && ib_package_open(path, &o, ret, err) &&
+		  ib_package_verify(*ret, r->anchors, &trust, err);
 
 	ib_package_trust_clear(&trust);
 	return ok;
@@ -39,9 +42,11 @@ static bool open_package(struct run *r, const char *path, struct ib_package **re
 static void print_summary(const char *word, const struct ib_install_summary *s)
 {
 	printf("%s packages=%u deployments=%u components=%u winners=%u files_new=%u files_changed=%u files_removed=%u "
-	       "values_set=%u values_removed=%u services=%u payload=%" PRIu64 "\n",
+	       "values_set=%u values_removed=%u services=%u payload=%" PRIu64 " complete=%u deltas=%u elsewhere=%u "
+	       "sources=%u\n",
 	       word, s->packages, s->deployments, s->components, s->winners_changed, s->files_new, s->files_changed,
-	       s->files_removed, s->values_set, s->values_removed, s->services, s->payload_bytes);
+	       s->files_removed, s->values_set, s->values_removed, s->services, s->payload_bytes, s->payload_complete,
+	       s->payload_deltas, s->payload_elsewhere, s->payload_sources);
 }
 
 static bool do_package(struct run *r, const char *op, const char *path, struct ib_error **err)
@@ -65,6 +70,27 @@ static bool do_package(struct run *r, const char *op, const char *path, struct i
 		print_summary(op, &sum);
 	ib_package_free(p);
 	return ok;
+}
+
+/* A package or a WIM that complete files may come from. */
+static bool do_source(struct run *r, const char *path, struct ib_error **err)
+{
+	struct ib_package *p;
+	struct ib_wim *wim;
+
+	if (!r->stock)
+		r->stock = ib_stock_new(NULL);
+	ib_store_set_stock(r->store, r->stock);
+	if (g_str_has_suffix(path, ".wim")) {
+		if (!ib_wim_open_file(path, NULL, &wim, err))
+			return false;
+		ib_stock_add_wim(r->stock, wim, 0);
+		return true;
+	}
+	if (!open_package(r, path, &p, err))
+		return false;
+	ib_stock_add_package(r->stock, p);
+	return true;
 }
 
 static void do_info(struct run *r)
@@ -318,6 +344,8 @@ static bool do_op(struct run *r, const char *text, struct ib_error **err)
 		return ib_anchors_add_file(r->anchors, arg, err);
 	if (!strcmp(op, "applicable") || !strcmp(op, "plan") || !strcmp(op, "install"))
 		return do_package(r, op, arg, err);
+	if (!strcmp(op, "source"))
+		return do_source(r, arg, err);
 	if (!strcmp(op, "feature"))
 		return do_feature(r, arg, err);
 	if (g_str_has_prefix(op, "list.") && do_list(r, op + 5, arg))
@@ -385,6 +413,7 @@ int main(int argc, char **argv)
 	g_strfreev(r.removal.event_sources);
 	g_strfreev(r.traces);
 	ib_store_free(r.store);
+	ib_stock_free(r.stock);
 	ib_wim_free(r.wim);
 	ib_anchors_free(r.anchors);
 	return status;

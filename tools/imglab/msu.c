@@ -33,13 +33,17 @@ static void pack(struct packing *p, const char *name, GBytes *bytes)
 	g_ptr_array_add(p->members, m);
 }
 
-/* The same bytes but one in the middle, or, to stay well-formed XML, with a newline behind. */
+/* The same bytes but one in the middle; a manifest, to stay well-formed XML, with a newline behind; a base without its
+ * beginning, so that whatever is copied from it comes from other places. */
 static GBytes *spoil(GBytes *bytes, enum lab_flaw flaw)
 {
+	const gsize cut = 4;
 	gsize len;
 	const void *data = g_bytes_get_data(bytes, &len);
-	uint8_t *copy = g_malloc(len + 1);
 
+	if (flaw == LAB_FLAW_BASE && len > cut)
+		return g_bytes_new_from_bytes(bytes, cut, len - cut);
+	uint8_t *copy = g_malloc(len + 1);
 	memcpy(copy, data, len);
 	copy[len] = '\n';
 	if (flaw != LAB_FLAW_MANIFEST)
