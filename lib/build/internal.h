@@ -43,6 +43,7 @@ struct target {
 struct update {
 	struct ib_package *package;
 	struct ib_package_trust trust;
+	bool checkpoint;       /**< a newer one of the same name needs it installed */
 	bool named;            /**< by file in the profile, not found by search */
 	int rank;              /**< order of servicing, see updates.c */
 	const char *kb;        /**< "KB5005568", or the package's name */

@@ -172,7 +172,38 @@ static bool find_packages(struct build *b, struct ib_error **err)
 	return true;
 }
 
-/* By rank, then name, then version from high to low: the newest of a name comes first. */
+/* Whether a package asks for this very one as its parent. */
+static bool asks_for(const struct ib_mum *mum, const struct ib_identity *id)
+{
+	for (guint i = 0; i < mum->parents->len; i++) {
+		const GPtrArray *any = ((const struct ib_parent *)mum->parents->pdata[i])->identities;
+		for (guint k = 0; k < any->len; k++) {
+			const struct ib_identity *want = any->pdata[k];
+			if (g_ascii_strcasecmp(want->name, id->name) == 0 && ib_version_compare(&want->number, &id->number) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A checkpoint is an older version that a newer one of the same name builds on: both are installed. */
+static void mark_checkpoints(GPtrArray *updates)
+{
+	for (guint i = 0; i < updates->len; i++) {
+		struct update *older = updates->pdata[i];
+		const struct ib_identity *id = &ib_package_root(older->package)->id;
+		for (guint k = 0; k < updates->len; k++) {
+			const struct ib_mum *newer = ib_package_root(((const struct update *)updates->pdata[k])->package);
+			older->checkpoint |= g_ascii_strcasecmp(newer->id.name, id->name) == 0 &&
+					     ib_version_compare(&newer->id.number, &id->number) > 0 && asks_for(newer, id);
+		}
+	}
+}
+
+/*
+ * By rank, then name; of a name first the checkpoints, from low to high, then the others from high to low: the newest
+ * that applies is the one.
+ */
 static int by_order(const void *pa, const void *pb)
 {
 	const struct update *a = *(const struct update *const *)pa, *b = *(const struct update *const *)pb;
@@ -181,11 +212,16 @@ static int by_order(const void *pa, const void *pb)
 
 	if (c == 0)
 		c = g_ascii_strcasecmp(ia->name, ib->name);
-	return c ? c : ib_version_compare(&ib->number, &ia->number);
+	if (c == 0)
+		c = b->checkpoint - a->checkpoint;
+	if (c)
+		return c;
+	return a->checkpoint ? ib_version_compare(&ia->number, &ib->number) : ib_version_compare(&ib->number, &ia->number);
 }
 
 void updates_sort(GPtrArray *updates)
 {
+	mark_checkpoints(updates);
 	g_ptr_array_sort(updates, by_order);
 }
 
@@ -197,7 +233,7 @@ static bool same_name_chosen(const struct target *t, const struct update *u)
 
 	for (guint i = 0; i < t->updates->len; i++) {
 		const struct update *other = g_ptr_array_index(t->updates, i);
-		if (g_ascii_strcasecmp(ib_package_root(other->package)->id.name, name) == 0)
+		if (!other->checkpoint && g_ascii_strcasecmp(ib_package_root(other->package)->id.name, name) == 0)
 			return true;
 	}
 	return false;
