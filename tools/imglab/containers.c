@@ -28,7 +28,7 @@ static GBytes *no_base(void *data, const struct lab_component *component, const 
 static struct lab_shipping shipping(const struct lab_containers *c)
 {
 	return (struct lab_shipping){ .arena = c->arena, .pki = c->pki, .signer = LAB_SIGNER_CATALOG,
-				      .when = lab_release_time(c->release) };
+				      .when = lab_release_time(c->release), .method = LAB_CAB_MSZIP };
 }
 
 /* Write a file below the folder of the packages; its folder is made. */
@@ -42,9 +42,11 @@ static bool save(const struct lab_containers *c, const char *name, GBytes *bytes
 	return ib_dir_make(folder, err) && ib_file_write(path, data, size, err);
 }
 
-static bool build_cabinet(const struct lab_containers *c, const GPtrArray *members, GBytes **ret, struct ib_error **err)
+static bool build_cabinet(const struct lab_containers *c, const GPtrArray *members, enum lab_cix_flaw flaw, GBytes **ret,
+			  struct ib_error **err)
 {
-	lab_auto_cab cab = lab_cab_new(LAB_CAB_LZX, lab_release_time(c->release));
+	/* what is wrong on purpose is not worth compressing */
+	lab_auto_cab cab = lab_cab_new(flaw == LAB_CIX_FINE ? LAB_CAB_LZX : LAB_CAB_STORED, lab_release_time(c->release));
 
 	for (guint i = 0; i < members->len; i++) {
 		const struct lab_member *m = members->pdata[i];
@@ -92,7 +94,7 @@ bool lab_containers_numbered(const struct lab_containers *c, struct ib_error **e
 		g_autoptr(GBytes) msu = NULL;
 		GBytes *cab;
 
-		if (!build_cabinet(c, numbered, &cab, err) ||
+		if (!build_cabinet(c, numbered, copies[i].flaw, &cab, err) ||
 		    !lab_msu_around(c->root, "Windows10.0-KB5001384-x64", &how, cab, NULL, &msu, err) ||
 		    !save(c, copies[i].file, msu, err))
 			return ib_while(err, "writing '%s'", copies[i].file);
@@ -125,7 +127,7 @@ static bool add_history(const struct lab_containers *c, const GPtrArray *history
 	GBytes *cab;
 
 	add(c, members, "history.cix.xml", index);
-	if (!build_cabinet(c, members, &cab, err))
+	if (!build_cabinet(c, members, LAB_CIX_FINE, &cab, err))
 		return false;
 	add(c, payload, "historycix.cab", cab);
 	return true;
@@ -150,7 +152,7 @@ static bool split_package(const struct lab_containers *c, const char *stem, cons
 	struct lab_psf psf = lab_cix_psf(c->arena, payload, psf_name, how.when, flaw);
 	add(c, metadata, "express.psf.cix.xml", psf.index);
 	ret->psf = psf.bytes;
-	return build_cabinet(c, metadata, &ret->cab, err);
+	return build_cabinet(c, metadata, flaw, &ret->cab, err);
 }
 
 static bool write_split(const struct lab_containers *c, const char *folder, const char *stem,
@@ -208,7 +210,7 @@ static bool write_combined(const struct lab_containers *c, const struct lab_diff
 
 	how.dictionary = lab_world_dictionary(c->world);
 	how.differentials = d;
-	how.lzx = true;
+	how.method = LAB_CAB_LZX;
 	return lab_package_cabinet(c->root, &how, &cab, err) &&
 	       lab_msu_around(c->root, SEPTEMBER, &how, cab, &companion, &msu, err) &&
 	       save(c, "containers/windows10.0-kb5005568-x64-combined.msu", msu, err);

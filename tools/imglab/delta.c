@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "delta_internal.h"
+#include "deltaprogram.h"
 
 /* Kinds of targets a maker may choose from, and the one chosen: any bytes. */
 #define TYPES_USUAL 0x0F
@@ -36,11 +36,11 @@ static void put_hash(struct lab_bits *b, GBytes *bytes)
 	lab_bits_buffer(b, hash, sizeof(hash));
 }
 
-static void put_fields(struct lab_bits *b, const struct lab_delta *d)
+static void put_fields(struct lab_bits *b, const struct lab_delta *d, const struct lab_program *program)
 {
 	lab_bits_int(b, TYPES_USUAL);
-	lab_bits_int(b, TYPE_RAW);
-	lab_bits_int(b, (int64_t)d->flags);
+	lab_bits_int(b, program->preprocess ? (int64_t)program->type : TYPE_RAW);
+	lab_bits_int(b, program->preprocess ? (int64_t)program->flags : (int64_t)d->flags);
 	lab_bits_int(b, (int64_t)g_bytes_get_size(d->target));
 	lab_bits_int(b, d->no_hash ? 0 : HASH_SHA256);
 	if (d->no_hash)
@@ -50,11 +50,11 @@ static void put_fields(struct lab_bits *b, const struct lab_delta *d)
 }
 
 /* The same in a stream of its own, with the source's hash. */
-static void put_metadata(struct lab_bits *out, const struct lab_delta *d)
+static void put_metadata(struct lab_bits *out, const struct lab_delta *d, const struct lab_program *program)
 {
 	struct lab_bits b = lab_bits_begin();
 
-	put_fields(&b, d);
+	put_fields(&b, d, program);
 	lab_bits_int(&b, INFO_SIZE);
 	lab_bits_int(&b, INFO_PA31);
 	lab_bits_int(&b, INFO_CLIENT);
@@ -66,12 +66,33 @@ static void put_metadata(struct lab_bits *out, const struct lab_delta *d)
 	lab_bits_buffer(out, metadata->data, metadata->len);
 }
 
-static GByteArray *make_patch(const struct lab_delta *d)
+static GByteArray *encode(const struct lab_delta *d, const struct lab_parse *p)
+{
+	return lab_patch(p, d->codes, d->block_bytes ? d->block_bytes : BLOCK_BYTES);
+}
+
+/* The patch against the transformed source; without one when the files are no such programs. */
+static GByteArray *encode_program(const struct lab_delta *d, const struct lab_parse *raw, uint8_t *all,
+				  struct lab_program *program)
+{
+	struct lab_parse p = { .all = all, .source = raw->source, .size = raw->size, .no_shifts = true };
+
+	if (!lab_program_transform(all, p.source, all + p.source, p.size - p.source, d->flags, raw, program))
+		return NULL;
+	memcpy(all, program->source, p.source);
+	lab_parse(&p);
+	GByteArray *patch = encode(d, &p);
+	lab_parse_fini(&p);
+	return patch;
+}
+
+static GByteArray *make_patch(const struct lab_delta *d, struct lab_program *program)
 {
 	struct lab_parse p = { 0 };
 	size_t target_size;
 	const uint8_t *source = bytes_of(d->source, &p.source), *target = bytes_of(d->target, &target_size);
 	g_autofree uint8_t *all = g_malloc(p.source + target_size + 1);
+	GByteArray *patch = NULL;
 
 	if (p.source)
 		memcpy(all, source, p.source);
@@ -80,7 +101,10 @@ static GByteArray *make_patch(const struct lab_delta *d)
 	p.all = all;
 	p.size = p.source + target_size;
 	lab_parse(&p);
-	GByteArray *patch = lab_patch(&p, d->codes, d->block_bytes ? d->block_bytes : BLOCK_BYTES);
+	if (d->program && p.source)
+		patch = encode_program(d, &p, all, program);
+	if (!patch)
+		patch = encode(d, &p);
 	lab_parse_fini(&p);
 	return patch;
 }
@@ -88,15 +112,19 @@ static GByteArray *make_patch(const struct lab_delta *d)
 GBytes *lab_delta_make(const struct lab_delta *d)
 {
 	struct lab_bits b = lab_bits_begin();
-	g_autoptr(GByteArray) patch = make_patch(d);
+	struct lab_program program = { 0 };
+	g_autoptr(GByteArray) patch = make_patch(d, &program);
 	GByteArray *record = g_byte_array_new();
 	uint8_t head[16] = "\0\0\0\0PA30"; /* CRC-32, magic, time */
 
 	if (d->pa31)
-		put_metadata(&b, d);
+		put_metadata(&b, d, &program);
 	else
-		put_fields(&b, d);
-	lab_bits_buffer(&b, NULL, 0); /* nothing is done to the source before */
+		put_fields(&b, d, &program);
+	if (program.preprocess)
+		lab_bits_buffer(&b, program.preprocess->data, program.preprocess->len);
+	else
+		lab_bits_buffer(&b, NULL, 0); /* nothing is done to the source before */
 	lab_bits_buffer(&b, patch->data, patch->len);
 	g_autoptr(GByteArray) stream = lab_bits_end(&b);
 	head[7] = d->pa31 ? '1' : '0';
@@ -104,6 +132,9 @@ GBytes *lab_delta_make(const struct lab_delta *d)
 	g_byte_array_append(record, stream->data, stream->len);
 	if (d->crc)
 		ib_put_le32(record->data, ib_crc32(0, record->data + 4, record->len - 4));
+	g_free(program.source);
+	if (program.preprocess)
+		g_byte_array_unref(program.preprocess);
 	return g_byte_array_free_to_bytes(record);
 }
 

@@ -5,7 +5,8 @@
  *
  * The patch body is PseudoLzx with tables of its own for the codes, or the
  * format's default ones where these are shorter; moved blocks get a table of
- * shifts. Made for being small enough and fast enough, not for being the best.
+ * shifts. Of programs (i386, amd64) the source is first brought to the target's
+ * layout: its tables and code point to where things went. Made for being small enough and fast enough, not for being the best.
  */
 #ifndef IMGLAB_DELTA_H
 #define IMGLAB_DELTA_H
@@ -26,7 +27,8 @@ struct lab_delta {
 	bool pa31;        /**< PA31: names the source's SHA-256, too */
 	bool crc;         /**< CRC-32 before the record, as in f\, r\, n\ and PSF */
 	bool no_hash;     /**< names no hash, as compressed manifests do */
-	uint64_t flags;   /**< as the Windows SDK numbers them */
+	bool program;     /**< of programs, transform the source first, where that can be done; else a RAW record */
+	uint64_t flags;   /**< as the Windows SDK numbers them; 0 with program: the usual ones of the machine */
 	enum lab_delta_codes codes;
 	uint32_t block_bytes; /**< a new block of codes after about so many bytes of target; 0: 65,536 */
 };

@@ -19,6 +19,7 @@ enum lab_slot {
 struct lab_step {
 	uint32_t literals;
 	uint32_t length;
+	uint64_t distance;
 	uint64_t extra;  /**< slots 0 to 2: the bits to write; 11 and up: the distance */
 	uint8_t slot;
 };
@@ -27,11 +28,12 @@ struct lab_step {
 struct lab_parse {
 	const uint8_t *all;  /**< source, then target; borrowed */
 	size_t source, size; /**< bytes of the source, of both */
+	bool no_shifts;      /**< distances are not to be counted from where shifts point */
 	GArray *shifts;      /**< struct lab_shift, positions in all, ascending: what the patch announces */
 	GArray *steps;       /**< struct lab_step */
 };
 
-/** Find the matches. `all`, `source` and `size` are set; the rest is made. */
+/** Find the matches. `all`, `source`, `size` and `no_shifts` are set; the rest is made. */
 void lab_parse(struct lab_parse *p);
 /** Free what lab_parse() made. */
 void lab_parse_fini(struct lab_parse *p);

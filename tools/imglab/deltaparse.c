@@ -110,7 +110,7 @@ static int name_distance(const struct parser *s, size_t pos, struct choice *c)
 			c->slot = (uint8_t)(LAB_SLOT_RECENT + i);
 			return 0;
 		}
-	for (unsigned i = 0; i < 3 && reach[i].bits < n; i++) {
+	for (unsigned i = 0; i < 3 && reach[i].bits < n && !s->p->no_shifts; i++) {
 		int64_t w = v - (v >= 0 ? reach[i].beyond : -reach[i].beyond), half = (int64_t)1 << (reach[i].bits - 1);
 
 		/* what a nearer slot reaches has no name in a farther one */
@@ -137,9 +137,12 @@ static struct choice choose(struct parser *s, size_t pos)
 
 	lab_matcher_fill(&s->matcher, pos);
 	s->shift_at = row_at(s, pos);
-	struct choice shifted = { .length = common_along_shifts(s, pos), .slot = LAB_SLOT_SHIFTED,
-				  .distance = shifted_distance(s, s->shift_at) };
-	consider(&best, shifted, 0);
+	if (!p->no_shifts) {
+		struct choice c = { .length = common_along_shifts(s, pos), .slot = LAB_SLOT_SHIFTED,
+				    .distance = shifted_distance(s, s->shift_at) };
+
+		consider(&best, c, 0);
+	}
 	for (unsigned i = 0; i < 3; i++) {
 		struct choice c = { .distance = s->recent[i], .slot = (uint8_t)(LAB_SLOT_RECENT + i) };
 
@@ -167,7 +170,7 @@ static void learn_shift(struct parser *s, size_t pos, struct choice *c)
 	struct lab_parse *p = s->p;
 	struct lab_shift row = { .from = (int64_t)pos, .to = (int64_t)pos - c->distance };
 
-	if (c->slot == LAB_SLOT_SHIFTED || c->length < SHIFT_WORTH || row.to + (int64_t)c->length > (int64_t)p->source ||
+	if (p->no_shifts || c->slot == LAB_SLOT_SHIFTED || c->length < SHIFT_WORTH || row.to + (int64_t)c->length > (int64_t)p->source ||
 	    pos == p->source || p->shifts->len >= SHIFTS_MAX || s->shift_at + 1 < p->shifts->len)
 		return;
 	g_array_append_val(p->shifts, row);
@@ -199,6 +202,7 @@ static void take(struct parser *s, size_t pos, size_t literals, struct choice c)
 		step.length = (uint32_t)c.length;
 		step.slot = c.slot;
 		step.extra = c.extra;
+		step.distance = (uint64_t)c.distance;
 		remember(s, c.distance);
 	}
 	g_array_append_val(s->p->steps, step);

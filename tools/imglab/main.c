@@ -52,6 +52,7 @@ static const char usage[] =
 	"      --pa31        PA31, which names its source, instead of PA30\n"
 	"      --crc         with a CRC-32 before it, as in f\\, r\\ and n\\ of updates\n"
 	"      --no-hash     name no hash\n"
+	"      --program     of programs, transform the source; --flags N says how\n"
 	"      --flags N     the transforms it names\n"
 	"      --codes HOW   default: the format's own codes; tables: codes made to\n"
 	"                    measure; shorter: whichever is shorter (default)\n"
@@ -84,7 +85,7 @@ static const struct {
 } option_names[] = {
 	{ 'o', "output", OPT_OUTPUT }, { 's', "seed", OPT_SEED },     { 'z', "size", OPT_SIZE },
 	{ 'f', "files", OPT_FILES },   { 'S', "source", OPT_SOURCE }, { '3', "pa31", OPT_DELTA },
-	{ 'c', "crc", OPT_DELTA },     { 'H', "no-hash", OPT_DELTA }, { 'F', "flags", OPT_DELTA },
+	{ 'c', "crc", OPT_DELTA },     { 'P', "program", OPT_DELTA },     { 'H', "no-hash", OPT_DELTA }, { 'F', "flags", OPT_DELTA },
 	{ 'C', "codes", OPT_DELTA },   { 'd', "dcm", OPT_DCM },	      { 'D', "dictionary", OPT_DICTIONARY },
 };
 
@@ -155,6 +156,8 @@ static bool take(int c, struct options *o, struct ib_error **err)
 		return o->delta.delta.pa31 = true;
 	case 'c':
 		return o->delta.delta.crc = true;
+	case 'P':
+		return o->delta.delta.program = true;
 	case 'H':
 		return o->delta.delta.no_hash = true;
 	case 'F':
@@ -179,7 +182,7 @@ static bool parse(int argc, char **argv, struct options *o, struct ib_error **er
 		{ "output", required_argument, NULL, 'o' }, { "seed", required_argument, NULL, 's' },
 		{ "size", required_argument, NULL, 'z' },   { "files", required_argument, NULL, 'f' },
 		{ "source", required_argument, NULL, 'S' }, { "pa31", no_argument, NULL, '3' },
-		{ "crc", no_argument, NULL, 'c' },	    { "no-hash", no_argument, NULL, 'H' },
+		{ "crc", no_argument, NULL, 'c' },	    { "program", no_argument, NULL, 'P' },	    { "no-hash", no_argument, NULL, 'H' },
 		{ "flags", required_argument, NULL, 'F' },  { "codes", required_argument, NULL, 'C' },
 		{ "dcm", no_argument, NULL, 'd' },	    { "dictionary", required_argument, NULL, 'D' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },

@@ -87,7 +87,7 @@ static void list_payload(struct packing *p, const struct lab_component *c, const
 /* A differential as updates carry it, from those already made if it is among them; borrowed. */
 static GBytes *differential(struct packing *p, const char *path, GBytes *source, GBytes *target, bool usual)
 {
-	struct lab_delta d = { .source = source, .target = target, .crc = true, .pa31 = p->how->differentials->pa31 };
+	struct lab_delta d = { .source = source, .target = target, .crc = true, .program = true, .pa31 = p->how->differentials->pa31 };
 	GHashTable *kept = usual ? p->how->differentials->made : NULL;
 	GBytes *made = kept ? g_hash_table_lookup(kept, path) : NULL;
 
@@ -266,8 +266,8 @@ bool lab_package_pack(const struct lab_package *root, const struct lab_shipping 
 bool lab_package_cabinet(const struct lab_package *root, const struct lab_shipping *how, GBytes **ret,
 			 struct ib_error **err)
 {
-	lab_auto_cab cab = lab_cab_new(how->lzx ? LAB_CAB_LZX : LAB_CAB_MSZIP, how->when);
-	GPtrArray *members;
+	lab_auto_cab cab = lab_cab_new(how->method, how->when);
+	GPtrArray *members = NULL;
 
 	if (!lab_package_pack(root, how, &members, NULL, err))
 		return false;

@@ -5,6 +5,7 @@
 #ifndef IMGLAB_MSU_H
 #define IMGLAB_MSU_H
 
+#include "cab.h"
 #include "certs.h"
 #include "model.h"
 
@@ -48,7 +49,7 @@ struct lab_shipping {
 	 * as update.mum, and children's names in lower case.
 	 */
 	bool on_demand;
-	bool lzx;           /**< the cabinet is LZX, as cumulative updates are; else MSZIP */
+	enum lab_cab_method method; /**< of the cabinet: cumulative updates are LZX, others MSZIP */
 	enum lab_names children; /**< of child packages' mums and catalogs, unless on demand */
 	GBytes *dictionary; /**< component manifests compressed with it; NULL: plain; borrowed */
 	/**

@@ -273,12 +273,20 @@ static GBytes *base_file(void *world, const struct lab_component *c, const char 
 	return lab_world_file(world, c, file, LAB_RTM);
 }
 
+/* What is wrong on purpose is not worth compressing. */
+static enum lab_cab_method method_of(const struct lab_package *root, const struct delivery *d)
+{
+	if (d->flaw != LAB_FLAW_NONE || d->signer != LAB_SIGNER_CATALOG)
+		return LAB_CAB_STORED;
+	return root->children->len > 0 ? LAB_CAB_LZX : LAB_CAB_MSZIP;
+}
+
 static bool write_msu(struct mill *m, struct lab_package *root, const struct delivery *d, struct ib_error **err)
 {
 	const struct lab_differentials differentials = { .base = base_file, .data = m->world, .made = m->differentials };
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = d->signer,
 					  .when = lab_release_time(d->release), .flaw = d->flaw,
-					  .lzx = root->children->len > 0,
+					  .method = method_of(root, d),
 					  .dictionary = d->differentials ? lab_world_dictionary(m->world) : NULL,
 					  .differentials = d->differentials ? &differentials : NULL };
 	g_autofree char *name = g_strdup_printf("Windows10.0-%s-x64", root->identifier);
@@ -303,7 +311,8 @@ static bool write_cumulative(struct mill *m, struct lab_package *root, const str
 static bool write_on_demand(struct mill *m, struct ib_error **err)
 {
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = LAB_SIGNER_CATALOG,
-					  .when = lab_release_time(LAB_RTM), .on_demand = true };
+					  .when = lab_release_time(LAB_RTM), .on_demand = true,
+					  .method = LAB_CAB_MSZIP };
 	g_autoptr(GBytes) bytes = NULL;
 
 	return lab_package_cabinet(make_on_demand(m), &how, &bytes, err) &&

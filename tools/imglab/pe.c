@@ -2,13 +2,15 @@
 
 #include <string.h>
 
+#include "petext.h"
+
 #define FILE_ALIGN 0x200u
 #define SECTION_ALIGN 0x1000u
 #define PE_OFFSET 0x80u
 #define TIMESTAMP 0x5b9b2e00u /* fixed: 2018-09-14 */
-#define SECTIONS 4
+#define SECTIONS 5
 
-enum { TEXT, RDATA, RSRC, RELOC };
+enum { TEXT, RDATA, PDATA, RSRC, RELOC };
 
 enum machine { I386 = 0x14c, AMD64 = 0x8664, ARM64 = 0xaa64 };
 
@@ -26,7 +28,13 @@ struct section {
 struct image {
 	bool wide; /* PE32+ */
 	uint16_t machine;
-	struct section sections[SECTIONS];
+	struct section sections[SECTIONS]; /* one that is empty is left out */
+	bool has_code;
+	struct lab_text code;
+	uint32_t code_at;   /* where it begins in .text */
+	/* where parts of .rdata begin in it */
+	uint32_t thunks, descriptors, unwind, data;
+	GArray *relocs;     /* uint32_t: RVAs of addresses, ascending */
 };
 
 static uint32_t align(uint64_t value, uint32_t to)
@@ -290,6 +298,17 @@ static GByteArray *make_resources(const struct lab_pe *pe, bool dll, uint32_t rv
 	return resource_section(list, count, rva);
 }
 
+/* ---- imports ---- */
+
+static const struct {
+	const char *library;
+	const char *functions[4];
+} imports[] = {
+	{ "KERNEL32.dll", { "GetLastError", "HeapAlloc", "CloseHandle" } },
+	{ "ntdll.dll", { "NtClose", "RtlGetVersion" } },
+};
+#define IMPORTS 5u
+
 /* ---- headers ---- */
 
 static uint64_t image_base(const struct image *image)
@@ -333,7 +352,7 @@ static void put_coff_header(GByteArray *out, const struct image *image, bool dll
 {
 	put(out, "PE\0\0", 4);
 	put16(out, image->machine);
-	put16(out, SECTIONS);
+	put16(out, image->sections[PDATA].data->len ? SECTIONS : SECTIONS - 1);
 	put32(out, TIMESTAMP);
 	put32(out, 0);
 	put32(out, 0);
@@ -343,11 +362,25 @@ static void put_coff_header(GByteArray *out, const struct image *image, bool dll
 
 static void put_directories(GByteArray *out, const struct image *image)
 {
-	for (unsigned i = 0; i < 16; i++) {
-		const struct section *s = i == 2 ? &image->sections[RSRC] : i == 5 ? &image->sections[RELOC] : NULL;
+	static const uint8_t of[] = { [2] = RSRC, [3] = PDATA, [5] = RELOC }; /* 0, .text: none */
+	uint32_t rdata = image->sections[RDATA].rva;
 
-		put32(out, s ? s->rva : 0);
-		put32(out, s ? s->data->len : 0);
+	for (unsigned i = 0; i < 16; i++) {
+		const struct section *s = &image->sections[i < sizeof(of) ? of[i] : 0];
+		uint32_t rva = s->rva, size = s->data->len;
+
+		if (s == image->sections || size == 0)
+			rva = size = 0;
+		if (image->has_code && i == 1) { /* imports */
+			rva = rdata + image->descriptors;
+			size = 20 * (G_N_ELEMENTS(imports) + 1);
+		}
+		if (image->has_code && i == 12) { /* their thunks */
+			rva = rdata + image->thunks;
+			size = image->descriptors - image->thunks;
+		}
+		put32(out, rva);
+		put32(out, size);
 	}
 }
 
@@ -361,8 +394,8 @@ static void put_optional_header(GByteArray *out, const struct image *image, bool
 	put16(out, image->wide ? 0x20b : 0x10b);
 	put16(out, 0x0e); /* linker 14.0 */
 	put32(out, align(s[TEXT].data->len, FILE_ALIGN));
-	put32(out, align(s[RDATA].data->len, FILE_ALIGN) + align(s[RSRC].data->len, FILE_ALIGN) +
-			   align(s[RELOC].data->len, FILE_ALIGN));
+	put32(out, align(s[RDATA].data->len, FILE_ALIGN) + align(s[PDATA].data->len, FILE_ALIGN) +
+			   align(s[RSRC].data->len, FILE_ALIGN) + align(s[RELOC].data->len, FILE_ALIGN));
 	put32(out, 0);
 	put32(out, s[TEXT].rva); /* entry point */
 	put32(out, s[TEXT].rva);
@@ -398,6 +431,8 @@ static void put_section_headers(GByteArray *out, const struct image *image)
 		const struct section *s = &image->sections[i];
 		char name[8] = { 0 };
 
+		if (s->data->len == 0)
+			continue;
 		memcpy(name, s->name, MIN(strlen(s->name), sizeof(name)));
 		put(out, name, sizeof(name));
 		put32(out, s->data->len);
@@ -427,21 +462,92 @@ static uint32_t checksum(const GByteArray *out)
 /* Code begins with a return; a table of addresses begins .rdata, so that there is something to relocate. */
 #define POINTERS 8u
 
+/* The place of an imported function among the thunks: each library's end with an empty one. */
+static unsigned thunk_of(unsigned number)
+{
+	return number < 3 ? number : number + 1;
+}
+#define THUNKS (IMPORTS + G_N_ELEMENTS(imports))
+
+/* A quarter of a program is code, if we know the machine's; the rest of .text and .rdata is what looks like it. */
 static void make_text(const struct lab_pe *pe, struct image *image)
 {
 	static const uint8_t ret_x86[] = { 0x33, 0xc0, 0x40, 0xc2, 0x0c, 0x00, 0xcc, 0xcc };
 	static const uint8_t ret_amd64[] = { 0xb8, 0x01, 0x00, 0x00, 0x00, 0xc3, 0xcc, 0xcc };
 	static const uint8_t ret_arm64[] = { 0x20, 0x00, 0x80, 0x52, 0xc0, 0x03, 0x5f, 0xd6 };
-	g_autoptr(GBytes) code = lab_payload(pe->seed, pe->name, pe->payload_bytes / 2);
+	size_t code_bytes = image->has_code ? pe->payload_bytes / 4 : 0;
+	g_autoptr(GBytes) more = lab_payload(pe->seed, pe->name, pe->payload_bytes / 2 - code_bytes);
 	gsize len;
-	const void *data = g_bytes_get_data(code, &len);
+	const void *data = g_bytes_get_data(more, &len);
 	g_autoptr(GByteArray) body = g_byte_array_new();
 	GByteArray *out = image->sections[TEXT].data = g_byte_array_new();
 
 	put(out, image->machine == I386 ? ret_x86 : image->machine == AMD64 ? ret_amd64 : ret_arm64, 8);
+	if (image->has_code) {
+		const struct lab_text_plan plan = { .seed = random_start(pe->seed, pe->name), .bytes = code_bytes,
+						    .amd64 = image->wide, .variant = pe->variant, .imports = IMPORTS,
+						    .data_bytes = (uint32_t)MAX(pe->payload_bytes / 2, 64) };
+		pad(out, 16);
+		image->code_at = out->len;
+		lab_text_make(&image->code, &plan);
+		put(out, image->code.bytes->data, image->code.bytes->len);
+	}
 	put(body, data, len);
 	vary(body, pe->seed, pe->name, pe->variant);
 	put(out, body->data, body->len);
+}
+
+static uint32_t function_rva(const struct image *image, unsigned number)
+{
+	const GArray *f = image->code.functions;
+
+	return image->sections[TEXT].rva + image->code_at + g_array_index(f, struct lab_function, number % f->len).begin;
+}
+
+/* Tables of imports: thunks, descriptors, the same thunks again for look-up, names. */
+static void put_imports(struct image *image, GByteArray *out, uint32_t rva)
+{
+	uint32_t step = image->wide ? 8 : 4, names[IMPORTS], libraries[G_N_ELEMENTS(imports)], n = 0;
+
+	image->thunks = out->len;
+	image->descriptors = image->thunks + THUNKS * step;
+	uint32_t lookup = align(image->descriptors + 20 * (G_N_ELEMENTS(imports) + 1), 8), at = lookup + THUNKS * step;
+	g_byte_array_set_size(out, at);
+	memset(out->data + image->thunks, 0, at - image->thunks);
+	for (unsigned i = 0; i < G_N_ELEMENTS(imports); i++) {
+		for (unsigned k = 0; imports[i].functions[k]; k++, n++) {
+			names[n] = rva + out->len;
+			put16(out, n * 7); /* hint */
+			put(out, imports[i].functions[k], strlen(imports[i].functions[k]) + 1);
+			pad(out, 2);
+		}
+		libraries[i] = rva + out->len;
+		put(out, imports[i].library, strlen(imports[i].library) + 1);
+		pad(out, 2);
+	}
+	for (n = 0; n < IMPORTS; n++) {
+		ib_put_le32(out->data + image->thunks + thunk_of(n) * step, names[n]);
+		ib_put_le32(out->data + lookup + thunk_of(n) * step, names[n]);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(imports); i++) {
+		uint8_t *d = out->data + image->descriptors + 20 * i;
+		uint32_t first = thunk_of(i ? 3 : 0) * step;
+
+		ib_put_le32(d, rva + lookup + first);
+		ib_put_le32(d + 12, libraries[i]);
+		ib_put_le32(d + 16, rva + image->thunks + first);
+	}
+	pad(out, 8);
+}
+
+/* Two kinds of unwinding: room of 28h on the stack, without and with a handler. */
+static void put_unwind(struct image *image, GByteArray *out)
+{
+	image->unwind = out->len;
+	put(out, "\x01\x04\x01\x00\x04\x42\x00\x00", 8);
+	put(out, "\x09\x04\x01\x00\x04\x42\x00\x00", 8);
+	put32(out, function_rva(image, 1));
+	put32(out, 0);
 }
 
 static void make_rdata(const struct lab_pe *pe, struct image *image)
@@ -450,40 +556,108 @@ static void make_rdata(const struct lab_pe *pe, struct image *image)
 	g_autoptr(GBytes) more = lab_payload(pe->seed, label, pe->payload_bytes - pe->payload_bytes / 2);
 	gsize len;
 	const void *data = g_bytes_get_data(more, &len);
+	uint32_t rva = image->sections[RDATA].rva;
 	GByteArray *out = image->sections[RDATA].data = g_byte_array_new();
 
 	for (unsigned i = 0; i < POINTERS; i++)
-		put_address(out, image->wide, image_base(image) + image->sections[TEXT].rva + i);
+		put_address(out, image->wide, image_base(image) + (image->has_code ? function_rva(image, 3 * i) :
+								   image->sections[TEXT].rva + i));
+	if (image->has_code)
+		put_imports(image, out, rva);
+	if (image->has_code && image->wide)
+		put_unwind(image, out);
+	image->data = out->len;
 	put(out, data, len);
+	pad(out, 8);
 }
 
+/* Which function is where, for whoever unwinds the stack: 64-bit programs. */
+static void make_pdata(struct image *image)
+{
+	GByteArray *out = image->sections[PDATA].data = g_byte_array_new();
+	uint32_t text = image->sections[TEXT].rva + image->code_at, unwind = image->sections[RDATA].rva + image->unwind;
+
+	for (guint i = 0; image->has_code && image->wide && i < image->code.functions->len; i++) {
+		const struct lab_function *f = &g_array_index(image->code.functions, struct lab_function, i);
+
+		put32(out, text + f->begin);
+		put32(out, text + f->end);
+		put32(out, unwind + (i % 11 == 5 ? 8 : 0));
+	}
+}
+
+/* Fill in what the code refers to, now that everything has its place. */
+static void resolve(struct image *image)
+{
+	uint32_t text = image->sections[TEXT].rva + image->code_at, rdata = image->sections[RDATA].rva;
+	uint32_t step = image->wide ? 8 : 4;
+
+	for (guint i = 0; image->has_code && i < image->code.refs->len; i++) {
+		const struct lab_ref *r = &g_array_index(image->code.refs, struct lab_ref, i);
+		uint32_t to = r->kind == LAB_REF_FUNCTION ? function_rva(image, r->number) :
+			      r->kind == LAB_REF_IMPORT	  ? rdata + image->thunks + thunk_of(r->number) * step :
+							    rdata + image->data + r->number;
+		uint32_t here = text + r->at;
+
+		if (r->absolute)
+			g_array_append_val(image->relocs, here);
+		ib_put_le32(image->sections[TEXT].data->data + image->code_at + r->at,
+			    r->absolute ? (uint32_t)image_base(image) + to : to - (here + 4));
+	}
+	for (unsigned i = 0; i < POINTERS; i++) {
+		uint32_t here = rdata + i * step;
+
+		g_array_append_val(image->relocs, here);
+	}
+}
+
+/* A block for each page. */
 static void make_reloc(struct image *image)
 {
 	GByteArray *out = image->sections[RELOC].data = g_byte_array_new();
-	unsigned step = image->wide ? 8 : 4, type = image->wide ? 10 : 3;
+	unsigned type = image->wide ? 10 : 3;
+	const GArray *all = image->relocs;
 
-	put32(out, image->sections[RDATA].rva);
-	put32(out, 8 + 2 * POINTERS);
-	for (unsigned i = 0; i < POINTERS; i++)
-		put16(out, type << 12 | i * step);
+	for (guint i = 0; i < all->len;) {
+		uint32_t page = g_array_index(all, uint32_t, i) & ~0xfffu, n = 0;
+
+		while (i + n < all->len && (g_array_index(all, uint32_t, i + n) & ~0xfffu) == page)
+			n++;
+		put32(out, page);
+		put32(out, 8 + 2 * (n + n % 2));
+		for (; n > 0; n--, i++)
+			put16(out, type << 12 | (g_array_index(all, uint32_t, i) & 0xfff));
+		pad(out, 4);
+	}
+}
+
+static uint32_t behind(const struct section *s)
+{
+	return align((uint64_t)s->rva + s->data->len, SECTION_ALIGN);
 }
 
 static void make_sections(const struct lab_pe *pe, struct image *image, bool dll)
 {
+	static const struct {
+		const char *name;
+		uint32_t flags;
+	} kinds[SECTIONS] = { { ".text", 0x60000020 }, { ".rdata", 0x40000040 }, { ".pdata", 0x40000040 },
+			      { ".rsrc", 0x40000040 }, { ".reloc", 0x42000040 } };
 	struct section *s = image->sections;
-
-	s[TEXT] = (struct section){ .name = ".text", .flags = 0x60000020, .rva = SECTION_ALIGN };
-	make_text(pe, image);
-	s[RDATA] = (struct section){ .name = ".rdata", .flags = 0x40000040 };
-	s[RDATA].rva = align((uint64_t)s[TEXT].rva + s[TEXT].data->len, SECTION_ALIGN);
-	make_rdata(pe, image);
-	s[RSRC] = (struct section){ .name = ".rsrc", .flags = 0x40000040 };
-	s[RSRC].rva = align((uint64_t)s[RDATA].rva + s[RDATA].data->len, SECTION_ALIGN);
-	s[RSRC].data = make_resources(pe, dll, s[RSRC].rva);
-	s[RELOC] = (struct section){ .name = ".reloc", .flags = 0x42000040 };
-	s[RELOC].rva = align((uint64_t)s[RSRC].rva + s[RSRC].data->len, SECTION_ALIGN);
-	make_reloc(image);
 	uint32_t offset = headers_size();
+
+	for (unsigned i = 0; i < SECTIONS; i++)
+		s[i] = (struct section){ .name = kinds[i].name, .flags = kinds[i].flags, .rva = SECTION_ALIGN };
+	make_text(pe, image);
+	s[RDATA].rva = behind(&s[TEXT]);
+	make_rdata(pe, image);
+	s[PDATA].rva = behind(&s[RDATA]);
+	make_pdata(image);
+	s[RSRC].rva = behind(&s[PDATA]);
+	s[RSRC].data = make_resources(pe, dll, s[RSRC].rva);
+	s[RELOC].rva = behind(&s[RSRC]);
+	resolve(image);
+	make_reloc(image);
 	for (int i = 0; i < SECTIONS; i++) {
 		s[i].offset = offset;
 		offset += align(s[i].data->len, FILE_ALIGN);
@@ -500,6 +674,8 @@ GBytes *lab_pe_build(const struct lab_pe *pe)
 	GByteArray *out = g_byte_array_new();
 
 	image.wide = image.machine != I386;
+	image.has_code = image.machine != ARM64;
+	image.relocs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	make_sections(pe, &image, dll);
 	put_dos_header(out);
 	put_coff_header(out, &image, dll);
@@ -512,6 +688,9 @@ GBytes *lab_pe_build(const struct lab_pe *pe)
 		g_byte_array_unref(image.sections[i].data);
 	}
 	ib_put_le32(out->data + CHECKSUM_OFFSET, checksum(out));
+	g_array_unref(image.relocs);
+	if (image.has_code)
+		lab_text_fini(&image.code);
 	return g_byte_array_free_to_bytes(out);
 }
 

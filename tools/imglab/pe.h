@@ -1,9 +1,10 @@
 /**
  * imglab/pe: synthetic Windows programs.
  *
- * Valid PE32 / PE32+ files (headers, .text, .rdata, .rsrc with VERSIONINFO,
- * .reloc, checksum) that do nothing: enough for readers of versions, resources,
- * sections and relocations. Format: the public PE/COFF specification.
+ * Valid PE32 / PE32+ files (headers, .text with functions, .rdata with imports,
+ * .pdata, .rsrc with VERSIONINFO, .reloc, checksum) that do nothing: enough for
+ * readers of versions, resources, sections and relocations, and for differentials
+ * that follow moved code. arm64 has no functions and no imports. Format: the public PE/COFF specification.
  */
 #ifndef IMGLAB_PE_H
 #define IMGLAB_PE_H
