@@ -5,7 +5,7 @@
 #include "match.h"
 
 /* Candidates looked at; more gains little on programs. */
-#define DEPTH 12u
+#define DEPTH 5u
 /* Estimates in bits, for choosing only. */
 #define LITERAL_BITS 7
 #define SYMBOL_BITS 6
