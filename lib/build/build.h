@@ -186,6 +186,7 @@ struct ib_service_options {
 	char *const *payloads;  /**< features to turn off, their payload too */
 	char *const *sources;   /**< packages that missing payload is taken from; need trust */
 	bool cleanup, reset_base; /**< drop superseded components; also what installed updates replaced */
+	char *const *apps;      /**< provisioned apps to remove */
 	char *const *drivers;   /**< driver packages: .inf files, or folders with one */
 	char *const *puts;      /**< "SOURCE=PATH" */
 	char *const *regs;      /**< .reg files */

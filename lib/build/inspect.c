@@ -373,7 +373,7 @@ static bool set_store(JsonObject *o, struct ib_wim *wim, unsigned index, struct 
 	bool ok = set_features(s, store, err) && ib_store_packages(store, &packages, err);
 	if (ok)
 		json_object_set_array_member(s, "packages", packages_json(packages));
-	ok = ok && inspect_set_drivers(store, s, err);
+	ok = ok && inspect_set_drivers(store, s, err) && inspect_set_apps(store, s, err);
 	json_object_set_object_member(o, "store", s);
 	ib_store_free(store);
 	return ok;

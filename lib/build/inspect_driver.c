@@ -179,3 +179,25 @@ bool inspect_set_drivers(struct ib_store *store, JsonObject *o, struct ib_error 
 	}
 	return true;
 }
+
+bool inspect_set_apps(struct ib_store *store, JsonObject *o, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) list = NULL;
+	JsonArray *array = json_array_new();
+
+	json_object_set_array_member(o, "apps", array);
+	if (!ib_store_apps(store, &list, err))
+		return false;
+	for (guint i = 0; i < list->len && i < LIST_MAX; i++) {
+		const struct ib_appx *a = g_ptr_array_index(list, i);
+		JsonObject *item = json_object_new();
+		json_object_set_string_member(item, "package", a->full_name);
+		json_object_set_string_member(item, "family", a->family);
+		json_object_set_boolean_member(item, "provisioned", a->provisioned);
+		json_object_set_boolean_member(item, "framework", a->framework);
+		if (a->lie)
+			json_object_set_string_member(item, "doubt", a->lie);
+		json_array_add_object_element(array, item);
+	}
+	return true;
+}

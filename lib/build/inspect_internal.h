@@ -8,5 +8,7 @@
 bool inspect_driver(const char *path, const struct ib_anchors *anchors, JsonObject *o, struct ib_error **err);
 /* Member "drivers": packages that were added to an image. */
 bool inspect_set_drivers(struct ib_store *store, JsonObject *o, struct ib_error **err);
+/* Member "apps": packages of provisioned apps. */
+bool inspect_set_apps(struct ib_store *store, JsonObject *o, struct ib_error **err);
 
 #endif

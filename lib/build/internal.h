@@ -72,6 +72,18 @@ struct driver_item {
 	unsigned images;       /**< it was added to */
 };
 
+/** One provisioned app to remove. */
+struct app_item {
+	const char *name;      /**< as the profile has it */
+	GPtrArray *lines;      /**< char *: what was done; NULL: nothing yet */
+};
+
+/** Something that stages registry, files and unattend put into the image. */
+struct added_item {
+	const char *stage;
+	char *name, *text;
+};
+
 /** Digests of the finished ISO. */
 struct iso_digests {
 	uint8_t sha1[IB_DIGEST_MAX], sha256[IB_DIGEST_MAX], sm3[IB_DIGEST_MAX];
@@ -100,6 +112,8 @@ struct build {
 	GPtrArray *uninstalls; /**< struct uninstalled * */
 	struct ib_cleanup_summary cleaned;
 	GPtrArray *drivers;    /**< struct driver_item * */
+	GPtrArray *apps;       /**< struct app_item * */
+	GPtrArray *added;      /**< struct added_item * */
 	uint64_t payload_bytes;
 
 	struct ib_plan *plan;
@@ -236,11 +250,51 @@ void drivers_script(const struct build *b, GString *commands);
 JsonArray *drivers_json(const struct build *b);
 void driver_item_free(void *item);
 
+/* appx.c: provisioned apps */
+bool apps_plan(struct build *b, struct ib_error **err);
+bool apps_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** For build.json; owned by the caller. */
+JsonArray *apps_json(const struct build *b);
+void app_item_free(void *item);
+
+/* registry.c, files.c, unattend.c: what a profile brings of its own */
+bool registry_plan(struct build *b, struct ib_error **err);
+bool registry_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+bool files_plan(struct build *b, struct ib_error **err);
+bool files_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+bool unattend_plan(struct build *b, struct ib_error **err);
+bool unattend_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+/** Whether a file of the base's medium gives way to the profile's answer file. */
+bool unattend_on_media(const struct build *b, const char *path);
+/** Add the answer file to the medium, when it goes there. */
+bool unattend_add_media(struct build *b, struct ib_media_writer *w, struct ib_error **err);
+/** Remember what was put, for build.json. */
+void added_add(struct build *b, const char *stage, const char *name, const char *fmt, ...) IB_PRINTF(4, 5);
+/** For build.json; owned by the caller. */
+JsonArray *added_json(const struct build *b);
+void added_item_free(void *item);
+
+/* put.c: new files and folders */
+/** What a new file or folder at a path gets; ret_sd holds the descriptor (g_bytes_unref; NULL: none). */
+bool put_meta(struct ib_image *image, uint64_t time, const char *path, bool dir, struct ib_node_meta *ret, GBytes **ret_sd,
+	      struct ib_error **err);
+/** Make a folder with its parents, each inheriting from the one above. */
+bool put_dir(struct ib_image *image, uint64_t time, const char *path, struct ib_error **err);
+/** The same for the folder that a path lies in. */
+bool put_parent(struct ib_image *image, uint64_t time, const char *path, struct ib_error **err);
+/** Receives a file of this machine and its path in the image; source NULL: a folder, before what is in it. */
+typedef bool (*put_file_fn)(const char *source, const char *path, void *data, struct ib_error **err);
+/** A file, or a folder with all below it in the order of names, not through links. */
+bool put_walk(const char *source, const char *path, put_file_fn fn, void *data, struct ib_error **err);
+
 /* script.c: SetupComplete.cmd */
 #define SETUP_SCRIPT "Windows\\Setup\\Scripts\\SetupComplete.cmd"
 /** Put commands (lines ended by CR LF) into the script; one that is there is kept beside it and called first. */
 bool script_put(struct ib_wim *wim, struct ib_image *image, uint64_t time, const char *title, const char *commands,
 		struct ib_error **err);
+
+/** Put a script with the bytes it has beside it, called behind what is there. */
+bool script_put_as_it_is(struct ib_wim *wim, struct ib_image *image, uint64_t time, const char *text, struct ib_error **err);
 
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);

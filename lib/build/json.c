@@ -219,7 +219,9 @@ char *build_json(const struct build *b, bool with_times)
 	if (b->cleaned.lines)
 		json_object_set_object_member(o, "cleanup", cleanup_json(&b->cleaned));
 	json_object_set_boolean_member(o, "serviceable", is_serviceable(b));
+	json_object_set_array_member(o, "apps_removed", apps_json(b));
 	json_object_set_array_member(o, "drivers", drivers_json(b));
+	json_object_set_array_member(o, "added", added_json(b));
 	json_object_set_array_member(o, "not_done_offline", notes_json(b));
 	if (b->has_metadata)
 		json_object_set_object_member(o, "metadata", metadata_json(b));

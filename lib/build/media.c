@@ -128,10 +128,14 @@ static bool is_image_file(const struct build *b, const char *path)
 
 static bool add_files(struct build *b, struct ib_media_writer *w, struct ib_error **err)
 {
+	if (!unattend_add_media(b, w, err))
+		return ib_while(err, "adding the answer file to the ISO");
 	for (size_t i = 0; i < ib_media_count(b->media); i++) {
 		const struct ib_media_entry *e = ib_media_entry(b->media, i);
 		ib_auto_input in = NULL;
 		bool ok;
+		if (unattend_on_media(b, e->path))
+			continue; /* the profile's own is there already */
 		if (e->is_dir)
 			ok = ib_media_writer_add_dir(w, e->path, err);
 		else if (is_image_file(b, e->path))

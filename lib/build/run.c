@@ -14,7 +14,11 @@ static const struct stage stages[] = {
 	{ "remove", "take components out", remove_plan, remove_apply },
 	{ "features", "switch optional features", features_plan, features_apply },
 	{ "cleanup", "drop from the store what is superseded", cleanup_plan, cleanup_apply },
+	{ "apps", "take provisioned apps out", apps_plan, apps_apply },
 	{ "drivers", "add driver packages", drivers_plan, drivers_apply },
+	{ "registry", "import registry files", registry_plan, registry_apply },
+	{ "files", "put files", files_plan, files_apply },
+	{ "unattend", "put the answer file and commands of the profile", unattend_plan, unattend_apply },
 	{ "values", "write the image's own values", values_plan, values_apply },
 	{ "store", "verify the component store in memory", NULL, store_apply },
 	{ "recovery", "put winre.wim back into its image", NULL, recovery_apply },
@@ -179,6 +183,8 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->removals = g_ptr_array_new_with_free_func((GDestroyNotify)removal_free);
 	b->uninstalls = g_ptr_array_new_with_free_func((GDestroyNotify)uninstalled_free);
 	b->drivers = g_ptr_array_new_with_free_func(driver_item_free);
+	b->apps = g_ptr_array_new_with_free_func(app_item_free);
+	b->added = g_ptr_array_new_with_free_func(added_item_free);
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));
 	b->verify = json_object_new();
@@ -210,6 +216,8 @@ static void build_free(struct build *b)
 	g_ptr_array_unref(b->uninstalls);
 	ib_cleanup_summary_clear(&b->cleaned);
 	g_ptr_array_unref(b->drivers);
+	g_ptr_array_unref(b->apps);
+	g_ptr_array_unref(b->added);
 	g_ptr_array_unref(b->notes);
 	g_array_unref(b->times);
 	json_object_unref(b->verify);

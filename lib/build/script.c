@@ -57,3 +57,13 @@ bool script_put(struct ib_wim *wim, struct ib_image *image, uint64_t time, const
 	g_string_append_printf(text, "%sexit /b 0\r\n", commands);
 	return put_file(wim, image, time, SETUP_SCRIPT, text->str, err) || ib_while(err, "writing '%s'", SETUP_SCRIPT);
 }
+
+bool script_put_as_it_is(struct ib_wim *wim, struct ib_image *image, uint64_t time, const char *text, struct ib_error **err)
+{
+	g_autofree char *path = NULL, *call = NULL;
+
+	if (!free_name(image, &path, err) || !put_file(wim, image, time, path, text, err))
+		return ib_while(err, "writing the profile's commands");
+	call = g_strdup_printf("cmd /d /c call \"%%~dp0%s\"\r\n", path + strlen(SETUP_FOLDER "\\"));
+	return script_put(wim, image, time, "commands of the profile", call, err);
+}

@@ -21,8 +21,6 @@ static const uint8_t service_space[16] = { 0x5d, 0x0b, 0x63, 0x2e, 0x2f, 0x0c, 0
 #define HIVE_MAX (1024u << 20)
 /* A .reg file of everything below HKLM has about 200 MB. */
 #define REG_MAX (512u << 20)
-/* Folders in folders of --put; the image itself takes no more. */
-#define PUT_DEPTH_MAX 512u
 
 struct service {
 	const struct ib_service_options *o;
@@ -222,6 +220,18 @@ static bool add_driver(struct service *s, const char *path, GString *first_boot,
 	return ok;
 }
 
+static bool remove_apps(struct service *s, struct ib_error **err)
+{
+	for (char *const *name = s->o->apps; name && *name; name++) {
+		g_autoptr(GPtrArray) lines = NULL;
+		if (!need_store(s, err) || !ib_store_remove_app(s->store, *name, &lines, err))
+			return false;
+		for (guint i = 0; i < lines->len; i++)
+			say(s, "%s", (char *)g_ptr_array_index(lines, i));
+	}
+	return true;
+}
+
 static bool add_drivers(struct service *s, struct ib_error **err)
 {
 	char *const *paths = s->o->drivers;
@@ -376,49 +386,10 @@ static bool service_store(struct service *s, struct ib_error **err)
 		if (!remove_one(s, *name, err))
 			return ib_while(err, "removing '%s'", *name);
 	return add_sources(s, err) && set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
-	       remove_payloads(s, err) && add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
+	       remove_payloads(s, err) && remove_apps(s, err) && add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
 }
 
 /* ---- files ---- */
-
-/* What a new file or folder at a path gets; the descriptor is the caller's. */
-static bool new_meta(struct service *s, const char *path, bool dir, struct ib_node_meta *ret, GBytes **ret_sd,
-		     struct ib_error **err)
-{
-	g_autofree char *parent = g_strdup(path);
-	struct ib_node *node = NULL;
-
-	*ret_sd = NULL;
-	while (!node) { /* the nearest folder that exists */
-		char *cut = strrchr(parent, '\\');
-		if (cut)
-			*cut = '\0';
-		node = ib_image_find(s->image, cut ? parent : "");
-	}
-	GBytes *sd = ib_node_security(s->image, node);
-	if (sd && !ib_security_inherit(sd, dir, ret_sd, err))
-		return ib_while(err, "inheriting the security of '%s'", parent);
-	*ret = (struct ib_node_meta){ .attributes = dir ? IB_ATTR_DIRECTORY : IB_ATTR_ARCHIVE, .creation_time = s->time,
-				      .access_time = s->time, .write_time = s->time, .security = *ret_sd };
-	return true;
-}
-
-static bool make_dir(struct service *s, const char *path, struct ib_error **err)
-{
-	g_auto(GStrv) names = g_strsplit(path, "\\", -1);
-	g_autoptr(GString) at = g_string_new(NULL);
-
-	for (char **n = names; *n; n++) { /* one by one: each inherits from the one before */
-		g_autoptr(GBytes) sd = NULL;
-		struct ib_node_meta meta;
-		g_string_append_printf(at, "%s%s", at->len ? "\\" : "", *n);
-		if (at->len == 0 || ib_image_find(s->image, at->str))
-			continue;
-		if (!new_meta(s, at->str, true, &meta, &sd, err) || !ib_image_mkdir(s->image, at->str, &meta, NULL, err))
-			return false;
-	}
-	return true;
-}
 
 static bool put_file(struct service *s, const char *source, const char *path, struct ib_error **err)
 {
@@ -429,13 +400,11 @@ static bool put_file(struct service *s, const char *source, const char *path, st
 	ib_auto_input in = NULL;
 	uint64_t size;
 
-	char *cut = strrchr(path, '\\') ? g_strndup(path, (gsize)(strrchr(path, '\\') - path)) : g_strdup("");
-	bool ok = make_dir(s, cut, err);
-	g_free(cut);
-	if (!ok || !ib_input_open(source, &in, err) || !new_meta(s, path, false, &meta, &sd, err))
+	if (!put_parent(s->image, s->time, path, err) || !ib_input_open(source, &in, err) ||
+	    !put_meta(s->image, s->time, path, false, &meta, &sd, err))
 		return false;
 	struct ib_stream *stream = ib_stream_from_input(in);
-	ok = ib_wim_add_blob(s->wim, stream, hash, &size, err);
+	bool ok = ib_wim_add_blob(s->wim, stream, hash, &size, err);
 	ib_stream_free(stream);
 	if (!ok)
 		return false;
@@ -450,39 +419,11 @@ static bool put_file(struct service *s, const char *source, const char *path, st
 	return true;
 }
 
-static int by_text(const void *a, const void *b)
+static bool put_either(const char *source, const char *path, void *data, struct ib_error **err)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+	struct service *s = data;
 
-static bool put_tree(struct service *s, const char *source, const char *path, unsigned depth, struct ib_error **err)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	struct stat st;
-	const char *name;
-
-	if (lstat(source, &st) < 0)
-		return ib_throw_errno(err, IB_ERR_INPUT, errno, "cannot look at '%s'", source);
-	/* A link given by name is meant; one inside a folder could lead anywhere. */
-	if (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && depth == 0 && !g_file_test(source, G_FILE_TEST_IS_DIR)))
-		return put_file(s, source, path, err);
-	if (!S_ISDIR(st.st_mode))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is neither a file nor a folder", source);
-	if (depth > PUT_DEPTH_MAX)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' lies more than %u folders deep", source, PUT_DEPTH_MAX);
-	g_autoptr(GDir) d = g_dir_open(source, 0, NULL);
-	if (!d)
-		return ib_throw(err, IB_ERR_INPUT, "cannot open folder '%s'", source);
-	while ((name = g_dir_read_name(d)))
-		g_ptr_array_add(names, g_strdup(name));
-	g_ptr_array_sort(names, by_text);
-	bool ok = make_dir(s, path, err);
-	for (guint i = 0; ok && i < names->len; i++) {
-		g_autofree char *from = g_build_filename(source, g_ptr_array_index(names, i), NULL);
-		g_autofree char *to = g_strconcat(path, *path ? "\\" : "", g_ptr_array_index(names, i), NULL);
-		ok = put_tree(s, from, to, depth + 1, err);
-	}
-	return ok;
+	return source ? put_file(s, source, path, err) : put_dir(s->image, s->time, path, err);
 }
 
 /* "SRC=DST": DST with a separator at its end, or naming a folder, takes the file under its own name. */
@@ -507,7 +448,7 @@ static bool put(struct service *s, const char *text, struct ib_error **err)
 		g_free(to);
 		to = joined;
 	}
-	return put_tree(s, source, to, 0, err) ? true : ib_while(err, "putting '%s' to '%s'", source, to);
+	return put_walk(source, to, put_either, s, err) ? true : ib_while(err, "putting '%s' to '%s'", source, to);
 }
 
 /* ---- registry ---- */

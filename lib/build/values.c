@@ -66,6 +66,25 @@ static GArray *wanted_values(const struct build *b, GPtrArray *keep)
 	return v;
 }
 
+/* What Setup shows for an image: texts of the WIM's XML, each twice. */
+static const struct {
+	const char *key, *word, *plain, *display;
+} names[] = { { "image-name", "name", "NAME", "DISPLAYNAME" },
+	      { "image-description", "description", "DESCRIPTION", "DISPLAYDESCRIPTION" } };
+
+static void write_names(struct build *b)
+{
+	unsigned index = ib_ini_flag(b->p, "media", "keep-editions") ? install_target(b)->source_index : 1;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		const char *text = ib_ini_text(b->p, "media", names[i].key);
+		if (!text)
+			continue;
+		ib_wim_image_set_property(b->install.wim, index, names[i].plain, text);
+		ib_wim_image_set_property(b->install.wim, index, names[i].display, text);
+	}
+}
+
 bool values_plan(struct build *b, struct ib_error **err)
 {
 	plan_add(b, "values", 0, "write HKLM\\SOFTWARE\\%s\\Image: version %s, customer %s, stream %s",
@@ -74,6 +93,9 @@ bool values_plan(struct build *b, struct ib_error **err)
 		 ib_ini_text(b->p, "metadata", "stream") ? ib_ini_text(b->p, "metadata", "stream") : "(none)");
 	if (ib_ini_text(b->p, "remove", "update-server"))
 		plan_add(b, "values", 0, "point the update policy to %s", ib_ini_text(b->p, "remove", "update-server"));
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (ib_ini_text(b->p, "media", names[i].key))
+			plan_add(b, "values", 0, "%s of the image: %s", names[i].word, ib_ini_text(b->p, "media", names[i].key));
 	plan_add(b, "values", 0, "write them again after an in-place upgrade (%s)", SETUP_SCRIPT);
 	return true;
 }
@@ -179,6 +201,7 @@ bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error
 	struct ib_hive *software = NULL;
 
 	b->windows = ib_store_info(store)->version;
+	write_names(b);
 	g_autoptr(GArray) values = wanted_values(b, keep);
 	if (!ib_store_hive(store, IB_HIVE_SOFTWARE, &software, err))
 		return false;

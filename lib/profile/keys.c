@@ -46,6 +46,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "remove", "capabilities", IB_INI_LIST, false, NULL, NULL, "features on demand to remove, by capability name" },
 	{ "remove", "manifests", IB_INI_PATHS, false, NULL, NULL, "folders searched for removal manifests first" },
 	{ "remove", "update-server", IB_INI_URL, false, NULL, NULL, "WSUS address that stands afterwards; empty is a reported risk" },
+	{ "remove", "appx", IB_INI_LIST, false, NULL, NULL, "provisioned apps to remove: package name, family or full name" },
 	{ "remove", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a component or package is removed; shown in the papers" },
 
 	{ "features", "enable", IB_INI_LIST, false, NULL, NULL, "optional features to turn on" },
@@ -58,6 +59,22 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "drivers", "targets", IB_INI_WORDS, false, "install", "install|winre|boot", "images the drivers go into" },
 	{ "drivers", "trust", IB_INI_PATHS, false, NULL, NULL, "roots that may sign drivers; absent: those of [updates] trust" },
 
+	{ "registry", "files", IB_INI_PATHS, false, NULL, NULL, ".reg files to import; HKCU is the default user" },
+	{ "registry", "files-32", IB_INI_PATHS, false, NULL, NULL, "the same as a 32-bit program sees them (Wow6432Node)" },
+
+	{ "files", "*", IB_INI_PATH, false, NULL, NULL, "path in the image = file or folder to put there" },
+	{ "file:*", "path", IB_INI_TEXT, false, NULL, NULL, "path in the image (needed); the section's own name is free" },
+	{ "file:*", "source", IB_INI_PATH, false, NULL, NULL, "file or folder to put there (needed)" },
+	{ "file:*", "owner", IB_INI_TEXT, false, NULL, NULL, "SYSTEM, Administrators, Users, TrustedInstaller or a SID" },
+	{ "file:*", "sddl", IB_INI_TEXT, false, NULL, NULL, "security descriptor; absent: what the folder passes on" },
+	{ "file:*", "attributes", IB_INI_WORDS, false, NULL, "readonly|hidden|system|archive|not-indexed", "attributes" },
+
+	{ "unattend", "file", IB_INI_PATH, false, NULL, NULL, "answer file; its form is checked" },
+	{ "unattend", "place", IB_INI_WORDS, false, "panther", "panther|media", "Windows\\Panther, autounattend.xml of the medium" },
+	{ "unattend", "setup-complete", IB_INI_PATH, false, NULL, NULL, "commands (.cmd) that run once after Setup" },
+
+	{ "media", "image-name", IB_INI_TEXT, false, NULL, NULL, "name of the image in install.wim, shown by Setup" },
+	{ "media", "image-description", IB_INI_TEXT, false, NULL, NULL, "its description" },
 	{ "media", "label", IB_INI_TEXT, true, NULL, NULL, "volume label and file name of the ISO" },
 	{ "media", "boot", IB_INI_WORDS, false, "bios, uefi", "bios|uefi", "boot entries of the ISO" },
 	{ "media", "compression", IB_INI_WORD, false, "lzx", "lzx|xpress|none", "compression of install.wim" },

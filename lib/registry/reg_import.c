@@ -10,7 +10,8 @@ struct import {
 	char *root;       /* written out in full */
 	const char *p;
 	unsigned line;
-	bool ansi;          /* REGEDIT4: text data in hex is in bytes, not in units */
+	bool ansi;
+	bool wow64; /* a 32-bit program's view */          /* REGEDIT4: text data in hex is in bytes, not in units */
 	bool in_key;        /* a key line came before */
 	struct ib_key *key; /* where values go; NULL: the key is not of this hive, or was deleted */
 	unsigned other;
@@ -265,6 +266,16 @@ static bool resolve_control_set(struct import *im, char **path)
 	return true;
 }
 
+/* Keys that 32-bit programs have of their own. */
+static void redirect(struct import *im, char **path)
+{
+	if (!im->wow64 || g_ascii_strcasecmp(im->root, "HKEY_LOCAL_MACHINE\\SOFTWARE") != 0)
+		return;
+	char *there = ib_reg_wow64_path(*path);
+	g_free(*path);
+	*path = there;
+}
+
 /* The path inside the hive; NULL in *ret when the key is not of this hive. */
 static bool locate(struct import *im, const char *text, char **ret)
 {
@@ -275,6 +286,7 @@ static bool locate(struct import *im, const char *text, char **ret)
 	if (g_ascii_strncasecmp(full, im->root, n) != 0 || (full[n] != 0 && full[n] != '\\'))
 		return true;
 	*ret = g_strdup(full[n] ? full + n + 1 : "");
+	redirect(im, ret);
 	if (resolve_control_set(im, ret))
 		return true;
 	g_clear_pointer(ret, g_free);
@@ -388,16 +400,33 @@ static char *decode(const char *text, size_t len, const char *name, struct ib_er
 	return utf8;
 }
 
+static bool import_text(struct import *im, const char *root, const char *text, size_t len, unsigned *ret_other)
+{
+	g_autofree char *full = ib_reg_full_path(root);
+	g_autofree char *utf8 = decode(text, len, im->name, im->err);
+
+	im->root = full;
+	im->p = utf8;
+	im->line = 1;
+	if (!utf8 || !read_all(im))
+		return false;
+	if (ret_other)
+		*ret_other = im->other;
+	return true;
+}
+
 bool ib_hive_import(struct ib_hive *h, const char *root, const char *text, size_t len, const char *name,
 		    unsigned *ret_other, struct ib_error **err)
 {
-	g_autofree char *full = ib_reg_full_path(root);
-	g_autofree char *utf8 = decode(text, len, name, err);
-	struct import im = { .hive = h, .name = name, .root = full, .p = utf8, .line = 1, .err = err };
+	struct import im = { .hive = h, .name = name, .err = err };
 
-	if (!utf8 || !read_all(&im))
-		return false;
-	if (ret_other)
-		*ret_other = im.other;
-	return true;
+	return import_text(&im, root, text, len, ret_other);
+}
+
+bool ib_hive_import_32(struct ib_hive *h, const char *root, const char *text, size_t len, const char *name,
+		       unsigned *ret_other, struct ib_error **err)
+{
+	struct import im = { .hive = h, .name = name, .err = err, .wow64 = true };
+
+	return import_text(&im, root, text, len, ret_other);
 }

@@ -237,6 +237,11 @@ void ib_hive_diff(struct ib_key *a, struct ib_key *b, ib_hive_diff_fn fn, void *
 bool ib_hive_import(struct ib_hive *hive, const char *root, const char *text, size_t len, const char *name,
 		    unsigned *ret_other, struct ib_error **err) IB_MUST_CHECK;
 
+/** The same as a 32-bit program on 64-bit Windows would write it: keys of HKLM\SOFTWARE that such programs have of
+ *  their own go below Wow6432Node. */
+bool ib_hive_import_32(struct ib_hive *hive, const char *root, const char *text, size_t len, const char *name,
+		       unsigned *ret_other, struct ib_error **err) IB_MUST_CHECK;
+
 /** Export a key and all below it as .reg 5.00 text (UTF-8, CRLF); keys and values whose names the form cannot hold
  *  are left out, with a comment. @param root  stands for the hive's root key. Result owned by the caller (g_free). */
 char *ib_hive_export(struct ib_key *key, const char *root);

@@ -73,3 +73,17 @@ bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTabl
 	*ret = g_steal_pointer(&out);
 	return true;
 }
+
+bool ib_store_file_owner(struct ib_store *s, const char *path, char **ret, struct ib_error **err)
+{
+	g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) owners = NULL;
+	const struct ib_owner_query q = { .ids = ids };
+	char *id = ib_svc_effect_id(EFFECT_FILE, 0, path, NULL);
+
+	g_hash_table_add(ids, id);
+	if (!ib_svc_owners(s, &q, &owners, err))
+		return false;
+	*ret = g_strdup(g_hash_table_lookup(owners, id));
+	return true;
+}

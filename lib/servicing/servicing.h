@@ -272,6 +272,37 @@ bool ib_store_remove_payload(struct ib_store *s, const char *feature, unsigned *
 bool ib_store_add_payload(struct ib_store *s, struct ib_package *p, unsigned *ret_files, struct ib_progress *progress,
 			  struct ib_error **err) IB_MUST_CHECK;
 
+/* ---- apps ---- */
+
+/** A package of a provisioned app, as an image has it. */
+struct ib_appx {
+	char *full_name;      /**< Name_Version_Architecture_Resource_PublisherId */
+	char *name, *version;
+	char *family;         /**< Name_PublisherId */
+	char **needs;         /**< families of frameworks; NULL: it has no folder */
+	char *lie;            /**< why its manifest does not prove who it is, or NULL */
+	bool provisioned;     /**< AppxProvisioning.xml has it */
+	bool present;         /**< its folder is there */
+	bool framework;
+};
+
+/** The 13 characters that stand for a publisher in names of app packages; owned by the caller (g_free). */
+char *ib_appx_publisher_id(const char *publisher);
+/** All packages, by full name: struct ib_appx *; g_ptr_array_unref. */
+bool ib_store_apps(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+/**
+ * Remove a provisioned app with its packages: list of provisioned ones, registration, folders. Frameworks that only it
+ * needed go with it. The app is marked as deprovisioned, so that a feature update does not bring it back.
+ * @param name       package name, family or full name
+ * @param ret_lines  char *: what went and what stays; g_ptr_array_unref
+ * Throws IB_ERR_INPUT: there is no such app (an app of Windows itself is no provisioned one), its manifest says that it
+ * is another, a framework that others need.
+ */
+bool ib_store_remove_app(struct ib_store *s, const char *name, GPtrArray **ret_lines, struct ib_error **err) IB_MUST_CHECK;
+
+/** The key form of the component that brings the file at a path, *ret NULL when there is none; g_free. */
+bool ib_store_file_owner(struct ib_store *s, const char *path, char **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- removing ---- */
 
 /** How a component is taken out. */

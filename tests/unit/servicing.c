@@ -408,3 +408,21 @@ Test(servicing, references)
 	cr_assert_eq(staged->len, 1);
 	ib_hive_free(h);
 }
+
+/* ---- apps ---- */
+
+/* The publisher ids that everybody knows from folder names: Microsoft's two. */
+Test(servicing, appx_publisher_id)
+{
+	static const struct {
+		const char *publisher, *id;
+	} cases[] = {
+		{ "CN=Microsoft Corporation, O=Microsoft Corporation, L=Redmond, S=Washington, C=US", "8wekyb3d8bbwe" },
+		{ "CN=Microsoft Windows, O=Microsoft Corporation, L=Redmond, S=Washington, C=US", "cw5n1h2txyewy" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *id = ib_appx_publisher_id(cases[i].publisher);
+		cr_expect_str_eq(id, cases[i].id, "%s: %s", cases[i].publisher, id);
+	}
+}

@@ -10,6 +10,7 @@ const struct option service_options[] = {
 	{ "remove", 0, "NAME", true, "remove a component: manifest's name or .ini file" },
 	{ "technique", 0, "WORD", false, "uninstall (default), empty-winner, surgery" },
 	{ "remove-package", 0, "NAME", true, "uninstall a package, by name or id" },
+	{ "remove-appx", 0, "NAME", true, "remove a provisioned app, by name or family" },
 	{ "enable-feature", 0, "NAME", true, "turn an optional feature on" },
 	{ "disable-feature", 0, "NAME", true, "turn an optional feature off" },
 	{ "add-driver", 0, "PATH", true, "add a driver (.inf, folder); needs --trust" },
@@ -55,9 +56,10 @@ int cmd_service(struct context *c, struct ib_error **err)
 		.cleanup = args_has(c->args, "cleanup"), .reset_base = args_has(c->args, "reset-base"), .trust = trust,
 		.now = c->now, .threads = c->threads, .progress = c->progress,
 	};
-	g_autofree char **drivers = args_values(c->args, "add-driver");
+	g_autofree char **drivers = args_values(c->args, "add-driver"), **apps = args_values(c->args, "remove-appx");
 
 	o.drivers = drivers;
+	o.apps = apps;
 	if (!fill(c, &o, err) || !ib_service_run(&o, &json, err))
 		return -1;
 	ib_progress_done(c->progress);

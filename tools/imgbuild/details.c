@@ -28,7 +28,7 @@ static const struct {
 	  "imgbuild inspect out/mine/CMGE_V2020L_9B.iso:1" },
 	{ "service",
 	  "Works on any WIM; packages, removals, features and drivers need a Windows image. An ISO stands for its install.wim, and "
-	  "the output is a WIM all the same. Order: packages, packages removed, components removed, features, drivers, cleanup, "
+	  "the output is a WIM all the same. Order: packages, packages removed, components removed, features, apps, drivers, cleanup, "
 	  "files, registry. A component goes with its package (uninstall); or an empty version of it is installed, and the "
 	  "store keeps it for updates (empty-winner); or it is cut out of packages that stay (surgery), and the image is "
 	  "marked unserviceable. --cleanup drops what superseded updates brought; --reset-base also what installed ones "

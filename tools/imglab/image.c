@@ -1,4 +1,5 @@
 /* An image: fixed folders and keys, packages installed, furniture, hives put in place. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -142,26 +143,95 @@ static struct lab_inode *add_text(struct lab_os *os, const char *path, const cha
 	return lab_tree_file(os->tree, path, bytes);
 }
 
-/* Two provisioned store apps: one that customers want removed, one that stays. */
+/* ---- provisioned apps ---- */
+
+#define PUBLISHER "CN=Imglab, O=Imglab Laboratory, C=ZZ"
+
+struct app {
+	const char *name, *version;
+	const char *needs[3]; /* frameworks */
+	bool framework;
+};
+
+/* Two apps that are provisioned, one of which customers want removed; a framework both need, and one for that one. */
+static const struct app apps[] = {
+	{ "Imglab.Music", "10.18081.0.0", { "Imglab.Runtime.1.0", "Imglab.Codecs" } },
+	{ "Imglab.Store", "11810.1001.0.0", { "Imglab.Runtime.1.0" } },
+	{ "Imglab.Runtime.1.0", "1.0.2.0", .framework = true },
+	{ "Imglab.Codecs", "2.1.0.0", .framework = true },
+};
+
+/* The first 64 bits of SHA-256 over the publisher in UTF-16, as text of 13 digits to the base of 32. */
+static char *publisher_id(void)
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	glong units;
+	g_autofree gunichar2 *wide = g_utf8_to_utf16(PUBLISHER, -1, NULL, &units, NULL);
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	GString *bits = g_string_new(NULL), *id = g_string_new(NULL);
+	guint8 hash[32];
+	gsize len = sizeof(hash);
+
+	g_checksum_update(sum, (const guchar *)wide, units * 2);
+	g_checksum_get_digest(sum, hash, &len);
+	for (int i = 0; i < 64; i++)
+		g_string_append_c(bits, hash[i / 8] & 0x80 >> i % 8 ? '1' : '0');
+	g_string_append_c(bits, '0');
+	for (gsize i = 0; i < bits->len; i += 5) {
+		g_autofree char *five = g_strndup(bits->str + i, 5);
+
+		g_string_append_c(id, digits[strtol(five, NULL, 2)]);
+	}
+	g_string_free(bits, TRUE);
+	return g_string_free(id, FALSE);
+}
+
+static char *app_manifest(const struct app *app)
+{
+	GString *s = g_string_new("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n"
+				  "<Package xmlns=\"http://schemas.microsoft.com/appx/manifest/foundation/windows10\">\r\n");
+
+	g_string_append_printf(s, "  <Identity Name=\"%s\" Publisher=\"" PUBLISHER "\" Version=\"%s\" ProcessorArchitecture=\"x64\"/>\r\n",
+			       app->name, app->version);
+	g_string_append_printf(s, "  <Properties>\r\n    <Framework>%s</Framework>\r\n    <DisplayName>%s</DisplayName>\r\n"
+				  "  </Properties>\r\n  <Dependencies>\r\n", app->framework ? "true" : "false", app->name);
+	for (size_t i = 0; app->needs[i]; i++)
+		g_string_append_printf(s, "    <PackageDependency Name=\"%s\" Publisher=\"" PUBLISHER "\" MinVersion=\"1.0.0.0\"/>\r\n",
+				       app->needs[i]);
+	g_string_append(s, "  </Dependencies>\r\n</Package>\r\n");
+	return g_string_free(s, FALSE);
+}
+
+/* A package in its folder, and the key by which Windows knows it. */
+static void add_package(struct lab_os *os, const char *full_name, const char *manifest, const char *text)
+{
+	static const char all_users[] = "Microsoft\\Windows\\CurrentVersion\\Appx\\AppxAllUserStore\\Applications\\";
+	g_autofree char *path = g_strdup_printf("Program Files\\WindowsApps\\%s\\%s", full_name, manifest);
+	g_autofree char *key = g_strconcat(all_users, full_name, NULL), *value = g_strconcat("C:\\", path, NULL);
+
+	add_text(os, path, text);
+	lab_hive_sz(os->hives[LAB_HIVE_SOFTWARE], key, "Path", value);
+}
+
 static void add_apps(struct lab_os *os)
 {
-	static const char *const apps[] = { "Microsoft.LabMusic_10.18081.0.0_neutral_~_8wekyb3d8bbwe",
-					    "Microsoft.LabStore_11810.1001.0.0_neutral_~_8wekyb3d8bbwe" };
-	static const char all_users[] = "Microsoft\\Windows\\CurrentVersion\\Appx\\AppxAllUserStore\\Applications\\";
 	g_autoptr(GString) list = g_string_new("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<AppxProvisionList>\r\n"
 					       "  <Provisioned>\r\n");
+	g_autofree char *id = publisher_id();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(apps); i++) {
-		g_autofree char *folder = g_strdup_printf("Program Files\\WindowsApps\\%s\\AppxMetadata", apps[i]);
-		g_autofree char *bundle = g_strconcat(folder, "\\AppxBundleManifest.xml", NULL);
-		g_autofree char *key = g_strconcat(all_users, apps[i], NULL);
-		g_autofree char *value = g_strdup_printf("C:\\Program Files\\WindowsApps\\%s\\AppxMetadata\\AppxBundleManifest.xml",
-							 apps[i]);
-		g_autofree char *text = g_strdup_printf("<Bundle><Identity Name=\"%.18s\" /></Bundle>\r\n", apps[i]);
+		g_autofree char *full = g_strdup_printf("%s_%s_x64__%s", apps[i].name, apps[i].version, id);
+		g_autofree char *bundle = g_strdup_printf("%s_%s_neutral_~_%s", apps[i].name, apps[i].version, id);
+		g_autofree char *manifest = app_manifest(&apps[i]);
+		g_autofree char *text = g_strdup_printf(
+			"<Bundle xmlns=\"http://schemas.microsoft.com/appx/2013/bundle\">\r\n  <Identity Name=\"%s\" Publisher=\"" PUBLISHER
+			"\" Version=\"%s\"/>\r\n</Bundle>\r\n", apps[i].name, apps[i].version);
 
-		add_text(os, bundle, text);
-		lab_hive_sz(os->hives[LAB_HIVE_SOFTWARE], key, "Path", value);
-		g_string_append_printf(list, "    <Package FullName=\"%s\" />\r\n", apps[i]);
+		add_package(os, full, "AppxManifest.xml", manifest);
+		if (apps[i].framework)
+			continue;
+		add_package(os, bundle, "AppxMetadata\\AppxBundleManifest.xml", text);
+		g_string_append_printf(list, "    <Package FullName=\"%s\" />\r\n", bundle);
 	}
 	g_string_append(list, "  </Provisioned>\r\n  <EndOfLife />\r\n</AppxProvisionList>\r\n");
 	add_text(os, "ProgramData\\Microsoft\\Windows\\AppxProvisioning.xml", list->str);
