@@ -110,6 +110,7 @@ struct build {
 	struct ib_stock *stock; /**< [updates] payload-sources, or NULL */
 	GPtrArray *removals;   /**< struct removal * */
 	GPtrArray *uninstalls; /**< struct uninstalled * */
+	GPtrArray *step;       /**< char *: commands of the step after an in-place upgrade */
 	struct ib_cleanup_summary cleaned;
 	GPtrArray *drivers;    /**< struct driver_item * */
 	GPtrArray *apps;       /**< struct app_item * */

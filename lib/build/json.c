@@ -218,6 +218,7 @@ char *build_json(const struct build *b, bool with_times)
 	json_object_set_array_member(o, "packages_removed", uninstalls_json(b));
 	if (b->cleaned.lines)
 		json_object_set_object_member(o, "cleanup", cleanup_json(&b->cleaned));
+	json_set_strings(o, "after_upgrade", b->step);
 	json_object_set_boolean_member(o, "serviceable", is_serviceable(b));
 	json_object_set_array_member(o, "apps_removed", apps_json(b));
 	json_object_set_array_member(o, "drivers", drivers_json(b));

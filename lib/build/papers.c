@@ -277,6 +277,9 @@ bool report_apply(struct build *b, struct ib_progress *progress, struct ib_error
 	fill_words(b, &l, &r.upgrade_from, "metadata", "upgrade-from");
 	fill_tests(b, &l, &r);
 	r.notes = b->notes;
+	r.after_upgrade = list_new(&l);
+	for (guint i = 0; i < b->step->len; i++)
+		list_add(&l, r.after_upgrade, g_ptr_array_index(b->step, i), NULL, NULL);
 	r.superseded = list_new(&l);
 	for (guint i = 0; b->has_metadata && i < b->metadata.superseded->len; i++)
 		list_add(&l, r.superseded, g_ptr_array_index(b->metadata.superseded, i), NULL, NULL);

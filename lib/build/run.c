@@ -185,6 +185,7 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->drivers = g_ptr_array_new_with_free_func(driver_item_free);
 	b->apps = g_ptr_array_new_with_free_func(app_item_free);
 	b->added = g_ptr_array_new_with_free_func(added_item_free);
+	b->step = g_ptr_array_new_with_free_func(g_free);
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));
 	b->verify = json_object_new();
@@ -214,6 +215,7 @@ static void build_free(struct build *b)
 	g_ptr_array_unref(b->updates);
 	g_ptr_array_unref(b->removals);
 	g_ptr_array_unref(b->uninstalls);
+	g_ptr_array_unref(b->step);
 	ib_cleanup_summary_clear(&b->cleaned);
 	g_ptr_array_unref(b->drivers);
 	g_ptr_array_unref(b->apps);

@@ -179,6 +179,17 @@ static void append_removal(GString *s, const struct ib_removal *r)
 	}
 }
 
+/* The step's commands, one a line, for build.json and the papers. */
+static void list_step(struct build *b, const char *own)
+{
+	g_auto(GStrv) lines = g_strsplit(own, "\r\n", -1);
+
+	g_ptr_array_set_size(b->step, 0);
+	for (char **l = lines; *l; l++)
+		if (**l)
+			g_ptr_array_add(b->step, g_strdup(*l));
+}
+
 static bool write_script(struct build *b, const GArray *values, struct ib_error **err)
 {
 	struct ib_store *store = install_target(b)->store;
@@ -191,6 +202,7 @@ static bool write_script(struct build *b, const GArray *values, struct ib_error 
 	drivers_script(b, s);
 	for (guint i = 0; i < values->len; i++)
 		append_value(s, &g_array_index(values, struct value, i));
+	list_step(b, s->str);
 	return script_put(install_target(b)->file->wim, ib_store_image(store), b->filetime, title, s->str, err);
 }
 

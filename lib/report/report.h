@@ -38,6 +38,7 @@ struct ib_report {
 	GPtrArray *risks_en, *risks_zh;       /**< of the removed components, from their manifests: name = component, detail */
 	GPtrArray *unknown_en, *unknown_zh;   /**< what is not known, likewise */
 	GPtrArray *tests;       /**< what was tested, by whom, result; empty: "not tested" is printed */
+	GPtrArray *after_upgrade; /**< commands of the step after an in-place upgrade: name = command line */
 	GPtrArray *superseded;  /**< images this one supersedes in the upgrade metadata */
 	GPtrArray *upgrade_from;/**< product releases */
 	unsigned offers_two, loops, clients, scans; /**< the simulator's result */

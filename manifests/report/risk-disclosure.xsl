@@ -72,6 +72,14 @@
     <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">5</xsl:with-param><xsl:with-param name="id">h-server</xsl:with-param></xsl:call-template>
     <xsl:call-template name="server"/>
     <xsl:call-template name="p"><xsl:with-param name="id">server-migration</xsl:with-param></xsl:call-template>
+    <xsl:if test="key('list', 'after-upgrade|')/item">
+      <xsl:call-template name="p"><xsl:with-param name="id">server-step</xsl:with-param></xsl:call-template>
+      <ol class="m" lang="en">
+        <xsl:for-each select="key('list', 'after-upgrade|')/item">
+          <li><xsl:call-template name="value"><xsl:with-param name="node" select="name"/></xsl:call-template></li>
+        </xsl:for-each>
+      </ol>
+    </xsl:if>
   </xsl:template>
 
   <xsl:template name="skipped">

@@ -126,6 +126,14 @@ on "$base" 0 '' install="$ssu" install="$lcu" reset-base install="$october" veri
 # an empty winner keeps what a later update needs
 on empty.wim 0 'residue 0' reset-base install="$october" residue verify-full uninstall=imgbuild-Removal-Two-Package verify-full
 
+# differentials: their reverse ones make the base removable, and the next month still finds its way
+psfx=$pk/psfx
+expect 0 'cleaned up: ' "$imgbuild" service "$base:1" --trust "$root" --add-package "$ssu" --add-package "$psfx/${lcu##*/}" --reset-base \
+	-o p9.wim
+says 'by differential'
+expect 0 'by differential' "$imgbuild" service p9.wim:1 --trust "$root" --add-package "$psfx/${october##*/}" --reset-base -o p10.wim
+expect 0 'good' "$imgbuild" verify p10.wim --trust "$root"
+
 # ---- as a user has it ----
 expect 0 'cleaned up: ' "$imgbuild" service "$base:1" --add-package "$ssu" --add-package "$lcu" --trust "$root" \
 	--remove-package Microsoft-Windows-SMB1-Package --reset-base --format=json -o user.wim
