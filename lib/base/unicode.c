@@ -219,3 +219,50 @@ char *ib_name_fold(const char *name)
 		append_utf8(s, u);
 	}
 }
+
+/* CON, PRN, AUX, NUL, COM0-9, LPT0-9, also with a superscript digit; what follows the first dot does not count. */
+static bool is_device(const char *name)
+{
+	static const char *const words[] = { "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$" };
+	size_t len = strcspn(name, ".");
+
+	while (len && name[len - 1] == ' ')
+		len--;
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		if (strlen(words[i]) == len && !g_ascii_strncasecmp(name, words[i], len))
+			return true;
+	if (len < 4 || (g_ascii_strncasecmp(name, "COM", 3) && g_ascii_strncasecmp(name, "LPT", 3)))
+		return false;
+	bool superscript = len == 5 && name[3] == '\xc2' && strchr("\xb9\xb2\xb3", name[4]);
+	return superscript || (len == 4 && g_ascii_isdigit(name[3]));
+}
+
+/* Whether the name is UTF-8 of at most 255 UTF-16 units; ASCII, which nearly all names are, costs nothing. */
+static const char *length_fault(const char *name, size_t len)
+{
+	size_t bytes = len * 2;
+	bool ascii = true;
+
+	for (const char *p = name; *p && ascii; p++)
+		ascii = (unsigned char)*p < 0x80;
+	if (!ascii) {
+		g_autofree uint8_t *utf16 = ib_utf8_to_utf16(name, &bytes);
+		if (!utf16)
+			return "it is not UTF-8";
+	}
+	return bytes / 2 > 255 ? "it has more than 255 characters" : NULL;
+}
+
+const char *ib_name_fault(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len)
+		return "it is empty";
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < 0x20 || strchr("<>:\"|?*/\\", *p))
+			return "it holds a character that Windows does not allow";
+	if (name[len - 1] == '.' || name[len - 1] == ' ')
+		return "it ends with a dot or a blank";
+	return is_device(name) ? "it is the name of a device" : length_fault(name, len);
+}

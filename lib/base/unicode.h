@@ -39,6 +39,12 @@ int ib_name_compare(const char *a, const char *b);
 /** Whether two names are the same to Windows. */
 bool ib_name_equal(const char *a, const char *b);
 
+/**
+ * Why Windows cannot hold a file of this name, or NULL: a separator, a control or reserved character, a dot or blank at
+ * its end, more than 255 units, or the name of a device (CON, NUL, COM1 …), with whatever extension. Borrowed, static.
+ */
+const char *ib_name_fault(const char *name);
+
 /** The upper-cased text, usable as a key in a GHashTable; owned by the caller (g_free). */
 char *ib_name_fold(const char *name);
 

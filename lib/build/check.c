@@ -164,6 +164,17 @@ static bool check_recovery(struct build *b, struct ib_wim *install, struct ib_pr
 	return ok || ib_while(err, "checking winre.wim in the written '%s'", b->install.path);
 }
 
+static bool check_programs(struct ib_media *media, struct ib_wim *boot, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(g_free);
+	unsigned compared;
+
+	if (!setup_compare(media, boot, findings, &compared, err))
+		return false;
+	return findings->len == 0 ||
+	       ib_throw(err, IB_ERR_VERIFY, "the written medium: %s", (const char *)g_ptr_array_index(findings, 0));
+}
+
 static bool check_wim(struct build *b, struct ib_media *media, struct wim_file *f, struct ib_progress *progress,
 		      struct ib_error **err)
 {
@@ -175,7 +186,8 @@ static bool check_wim(struct build *b, struct ib_media *media, struct wim_file *
 		return ib_throw(err, IB_ERR_VERIFY, "the written ISO holds no '%s'", f->path);
 	bool ok = ib_media_file(media, e, &in, err) && ib_wim_open(in, NULL, &wim, err) &&
 		  base_open_wim(b, f, NULL, &base, err) && check_images(b, f, base, wim, progress, err) &&
-		  (f != &b->install || check_recovery(b, wim, progress, err));
+		  (f != &b->install || check_recovery(b, wim, progress, err)) &&
+		  (f != &b->boot || !g_hash_table_size(b->media_files) || check_programs(media, wim, err));
 	ib_wim_free(base);
 	ib_wim_free(wim);
 	return ok;

@@ -90,6 +90,21 @@ static JsonArray *updates_json(const struct ib_mum *m)
 	return a;
 }
 
+static JsonArray *needs_json(const struct ib_mum *m)
+{
+	JsonArray *a = json_array_new();
+
+	for (guint i = 0; i < m->needs->len; i++) {
+		const struct ib_capability *c = g_ptr_array_index(m->needs, i);
+		JsonObject *o = json_object_new();
+		set_text(o, "name", c->name);
+		set_text(o, "version", c->version);
+		set_text(o, "language", c->language);
+		json_array_add_object_element(a, o);
+	}
+	return a;
+}
+
 static JsonObject *mum_json(const struct ib_mum *m)
 {
 	JsonObject *o = json_object_new();
@@ -102,6 +117,9 @@ static JsonObject *mum_json(const struct ib_mum *m)
 	set_text(o, "description", m->description);
 	set_text(o, "capability", m->capability);
 	set_text(o, "capability_version", m->capability_version);
+	set_text(o, "capability_language", m->capability_language);
+	if (m->needs->len)
+		json_object_set_array_member(o, "needs_capabilities", needs_json(m));
 	if (strcmp(stack, "0.0.0.0") != 0)
 		set_text(o, "needs_servicing_stack", stack);
 	set_text(o, "package_format", m->package_format);
@@ -239,6 +257,45 @@ static bool inspect_package(struct request *q, JsonObject *o, struct ib_error **
 	}
 	ib_package_free(p);
 	return ok;
+}
+
+/* ---- setup update ---- */
+
+static bool inspect_setup(struct request *q, JsonObject *o, struct ib_error **err)
+{
+	struct ib_setup_update *u = NULL;
+	JsonArray *files = json_array_new();
+	JsonObject *trust = json_object_new();
+
+	set_text(o, "kind", "setup update");
+	json_object_set_object_member(o, "trust", trust);
+	json_object_set_array_member(o, "files", files);
+	if (!ib_setup_update_open(q->path, q->anchors, &u, err))
+		return false;
+	set_text(trust, "verdict", q->anchors ? "good" : "not judged: no --trust was given");
+	set_text(trust, "signer", u->signer);
+	set_text(trust, "anchor", u->anchor);
+	set_text(trust, "signed", u->time);
+	json_object_set_int_member(o, "payload_bytes", (gint64)u->bytes);
+	for (guint i = 0; i < u->files->len && i < LIST_MAX; i++) {
+		const struct ib_setup_file *f = g_ptr_array_index(u->files, i);
+		JsonObject *item = json_object_new();
+		set_text(item, "name", f->name);
+		json_object_set_int_member(item, "bytes", (gint64)f->size);
+		json_array_add_object_element(files, item);
+	}
+	ib_setup_update_free(u);
+	return true;
+}
+
+/* A cabinet with packages in it, or one of plain files for Setup. */
+static bool inspect_cabinet(struct request *q, JsonObject *o, struct ib_error **err)
+{
+	bool plain = false;
+
+	if (!ib_setup_update_probe(q->path, &plain, err))
+		return false;
+	return plain ? inspect_setup(q, o, err) : inspect_package(q, o, err);
 }
 
 /* ---- catalog ---- */
@@ -464,7 +521,7 @@ static const struct {
 	uint64_t at;
 	bool (*inspect)(struct request *q, JsonObject *o, struct ib_error **err);
 } kinds[] = {
-	{ "MSWIM\0\0\0", 8, 0, inspect_wim },   { "MSCF", 4, 0, inspect_package }, { "regf", 4, 0, inspect_hive },
+	{ "MSWIM\0\0\0", 8, 0, inspect_wim },   { "MSCF", 4, 0, inspect_cabinet }, { "regf", 4, 0, inspect_hive },
 	{ "CD001", 5, 32769, inspect_media },   { "BEA01", 5, 32769, inspect_media },
 	{ "\x30\x82", 2, 0, inspect_catalog },  { "\x30\x83", 2, 0, inspect_catalog },
 	{ "<?xml", 5, 0, inspect_xml },         { "\xEF\xBB\xBF<", 4, 0, inspect_xml }, { "<assembly", 9, 0, inspect_xml },

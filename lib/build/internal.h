@@ -84,6 +84,13 @@ struct added_item {
 	char *name, *text;
 };
 
+/** A file of the medium that is not the base's. */
+struct media_file {
+	char *path;            /**< '/' between names, as on the disc where it is there already */
+	GBytes *bytes;
+	const char *from;      /**< for messages: the cabinet's name, or the image */
+};
+
 /** Digests of the finished ISO. */
 struct iso_digests {
 	uint8_t sha1[IB_DIGEST_MAX], sha256[IB_DIGEST_MAX], sm3[IB_DIGEST_MAX];
@@ -115,6 +122,8 @@ struct build {
 	GPtrArray *drivers;    /**< struct driver_item * */
 	GPtrArray *apps;       /**< struct app_item * */
 	GPtrArray *added;      /**< struct added_item * */
+	GPtrArray *setups;     /**< struct ib_setup_update * */
+	GHashTable *media_files; /**< folded path -> struct media_file *: what replaces or joins the base's files */
 	uint64_t payload_bytes;
 
 	struct ib_plan *plan;
@@ -300,6 +309,19 @@ bool script_put_as_it_is(struct ib_wim *wim, struct ib_image *image, uint64_t ti
 /* values.c: what every image of ours carries */
 bool values_plan(struct build *b, struct ib_error **err);
 bool values_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+
+/* setup.c: Setup and the boot programs on the medium */
+bool setup_plan(struct build *b, struct ib_error **err);
+bool setup_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
+void media_file_free(void *file);
+/** Open a setup update and judge its signature. named: by the profile, not found by search. */
+bool setup_add(struct build *b, const char *path, bool named, struct ib_error **err);
+/**
+ * Compare the medium's Setup and boot programs with those of boot.wim: older ones are findings (char *).
+ * @param ret_compared  how many were compared
+ */
+bool setup_compare(struct ib_media *media, struct ib_wim *boot, GPtrArray *findings, unsigned *ret_compared,
+		   struct ib_error **err);
 
 /* media.c */
 bool media_plan(struct build *b, struct ib_error **err);

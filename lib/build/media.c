@@ -126,18 +126,47 @@ static bool is_image_file(const struct build *b, const char *path)
 	return ib_name_equal(path, b->install.path) || ib_name_equal(path, b->boot.path);
 }
 
+static int by_path(const void *a, const void *b)
+{
+	return ib_name_compare((*(struct media_file *const *)a)->path, (*(struct media_file *const *)b)->path);
+}
+
+/* Files that the base does not have, in an order of their own. */
+static bool add_new_files(struct build *b, struct ib_media_writer *w, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) files = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer file;
+
+	g_hash_table_iter_init(&iter, b->media_files);
+	while (g_hash_table_iter_next(&iter, NULL, &file))
+		g_ptr_array_add(files, file);
+	g_ptr_array_sort(files, by_path);
+	for (guint i = 0; i < files->len; i++) {
+		const struct media_file *f = g_ptr_array_index(files, i);
+		if (!ib_media_find(b->media, f->path) &&
+		    !ib_media_writer_add_bytes(w, f->path, IB_MEDIA_TIME_OF_VOLUME, f->bytes, err))
+			return ib_while(err, "adding '%s' of '%s' to the ISO", f->path, f->from);
+	}
+	return true;
+}
+
 static bool add_files(struct build *b, struct ib_media_writer *w, struct ib_error **err)
 {
 	if (!unattend_add_media(b, w, err))
 		return ib_while(err, "adding the answer file to the ISO");
 	for (size_t i = 0; i < ib_media_count(b->media); i++) {
 		const struct ib_media_entry *e = ib_media_entry(b->media, i);
+		g_autofree char *folded = ib_name_fold(e->path);
+		const struct media_file *f = g_hash_table_lookup(b->media_files, folded);
 		ib_auto_input in = NULL;
 		bool ok;
 		if (unattend_on_media(b, e->path))
 			continue; /* the profile's own is there already */
 		if (e->is_dir)
 			ok = ib_media_writer_add_dir(w, e->path, err);
+		else if (f)
+			ok = ib_media_writer_add_bytes(w, e->path, IB_MEDIA_TIME_OF_VOLUME, f->bytes, err);
 		else if (is_image_file(b, e->path))
 			ok = ib_media_writer_reserve(w, e->path, IB_MEDIA_TIME_OF_VOLUME, e->size, err);
 		else
@@ -145,7 +174,7 @@ static bool add_files(struct build *b, struct ib_media_writer *w, struct ib_erro
 		if (!ok)
 			return ib_while(err, "adding '%s' to the ISO", e->path);
 	}
-	return true;
+	return add_new_files(b, w, err);
 }
 
 static bool write_wim(struct build *b, struct ib_media_writer *w, struct wim_file *f, struct ib_progress *progress,

@@ -22,6 +22,7 @@ static const struct stage stages[] = {
 	{ "values", "write the image's own values", values_plan, values_apply },
 	{ "store", "verify the component store in memory", NULL, store_apply },
 	{ "recovery", "put winre.wim back into its image", NULL, recovery_apply },
+	{ "setup", "refresh Setup and the boot programs", setup_plan, setup_apply },
 	{ "media", "write the ISO with its images in place", media_plan, media_apply },
 	{ "verify", "read the written ISO back", NULL, written_apply },
 	{ "metadata", "generate the upgrade documents", metadata_plan, metadata_apply },
@@ -186,6 +187,8 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->apps = g_ptr_array_new_with_free_func(app_item_free);
 	b->added = g_ptr_array_new_with_free_func(added_item_free);
 	b->step = g_ptr_array_new_with_free_func(g_free);
+	b->setups = g_ptr_array_new_with_free_func((GDestroyNotify)ib_setup_update_free);
+	b->media_files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, media_file_free);
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));
 	b->verify = json_object_new();
@@ -220,6 +223,8 @@ static void build_free(struct build *b)
 	g_ptr_array_unref(b->drivers);
 	g_ptr_array_unref(b->apps);
 	g_ptr_array_unref(b->added);
+	g_ptr_array_unref(b->setups);
+	g_hash_table_unref(b->media_files);
 	g_ptr_array_unref(b->notes);
 	g_array_unref(b->times);
 	json_object_unref(b->verify);

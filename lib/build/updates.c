@@ -154,7 +154,10 @@ static bool search_folder(struct build *b, const char *dir, struct ib_error **er
 	g_ptr_array_sort(names, by_text); /* the same order on every file system */
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *path = g_build_filename(dir, g_ptr_array_index(names, i), NULL);
-		if (!add_package(b, path, false, RANKS, err))
+		bool is_cab = g_ascii_strcasecmp(strrchr(path, '.'), ".cab") == 0, plain = false;
+		if (is_cab && !ib_setup_update_probe(path, &plain, err))
+			return ib_while(err, "looking at '%s'", path);
+		if (plain ? !setup_add(b, path, false, err) : !add_package(b, path, false, RANKS, err))
 			return false;
 	}
 	return true;
@@ -166,6 +169,9 @@ static bool find_packages(struct build *b, struct ib_error **err)
 		for (char *const *f = ib_ini_list(b->p, "updates", named_keys[k].key); *f; f++)
 			if (!add_package(b, *f, true, named_keys[k].rank, err))
 				return false;
+	for (char *const *f = ib_ini_list(b->p, "updates", "setup"); *f; f++)
+		if (!setup_add(b, *f, true, err))
+			return false;
 	for (char *const *dir = ib_ini_list(b->p, "updates", "search"); *dir; dir++)
 		if (!search_folder(b, *dir, err))
 			return false;

@@ -139,6 +139,24 @@ static bool verify_wim(struct ib_input *in, const struct ib_anchors *anchors, co
 	return ok ? true : ib_while(err, "verifying '%s'", ib_input_name(in));
 }
 
+/* Setup and boot programs of another month than boot.wim's do not work with it. */
+static bool verify_programs(struct ib_media *media, struct ib_check_result *r, struct ib_error **err)
+{
+	const struct ib_media_entry *e = ib_media_find(media, "sources/boot.wim");
+	struct ib_wim *wim = NULL;
+	ib_auto_input in = NULL;
+	unsigned compared = 0;
+
+	if (!e)
+		return true;
+	bool ok = ib_media_file(media, e, &in, err) && ib_wim_open(in, NULL, &wim, err) &&
+		  setup_compare(media, wim, r->findings, &compared, err);
+	ib_wim_free(wim);
+	if (ok && compared)
+		g_ptr_array_add(r->lines, g_strdup_printf("%u programs of the medium were compared with boot.wim's", compared));
+	return ok;
+}
+
 static bool verify_iso(struct ib_input *in, const struct ib_anchors *anchors, const struct ib_check_options *o,
 		       struct ib_check_result *r, struct ib_error **err)
 {
@@ -158,7 +176,7 @@ static bool verify_iso(struct ib_input *in, const struct ib_anchors *anchors, co
 		if (e && (!ib_media_file(media, e, &wim, err) || !verify_wim(wim, anchors, o, r, err)))
 			return false;
 	}
-	return true;
+	return verify_programs(media, r, err);
 }
 
 /* ---- a folder ---- */

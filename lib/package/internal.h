@@ -56,7 +56,7 @@ static inline struct manifest *manifest_of(struct ib_manifest *m)
 bool package_manifest_readable(GBytes *bytes, GBytes *dictionary);
 
 /**
- * A relative name with '\' between parts. Refuses '..', ':', empty names and parts, and absolute ones.
+ * A relative name with '\' between parts. Refuses '..', absolute names, and what Windows cannot hold (ib_name_fault()).
  * @param ret  in m's strings
  */
 bool package_relative_name(struct manifest *m, const char *text, const char **ret, struct ib_error **err)

@@ -67,8 +67,9 @@ bool package_relative_name(struct manifest *m, const char *text, const char **re
 	if (!*name || strchr(name, ':'))
 		return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component", text);
 	for (char **p = parts; *p; p++) {
-		if (!**p || strcmp(*p, ".") == 0 || strcmp(*p, "..") == 0)
-			return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component", text);
+		const char *fault = ib_name_fault(*p);
+		if (fault)
+			return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component: %s", text, fault);
 	}
 	*ret = g_string_chunk_insert(m->strings, name);
 	return true;

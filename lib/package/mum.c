@@ -179,14 +179,38 @@ static bool read_installer(struct ib_mum *m, const struct ib_xml_node *node, str
 	return true;
 }
 
+static void read_needs(struct ib_mum *m, const struct ib_xml_node *node)
+{
+	const struct ib_xml_node *id = ib_xml_first(node, "capabilityIdentity");
+
+	for (; id; id = ib_xml_next(id, "capabilityIdentity")) {
+		struct ib_capability *c = g_new0(struct ib_capability, 1);
+		*c = (struct ib_capability){ keep(m, id, "name"), keep(m, id, "version"), keep(m, id, "language") };
+		if (c->name)
+			g_ptr_array_add(m->needs, c);
+		else
+			g_free(c);
+	}
+}
+
+/* What it is called, and what it depends on. satelliteInfo links a capability's languages, which say themselves so. */
 static void read_capability(struct ib_mum *m, const struct ib_xml_node *node)
 {
 	const struct ib_xml_node *id = ib_xml_find(node, "capability/capabilityIdentity");
+	const struct ib_xml_node *child = ib_xml_first(node, NULL);
 
-	if (m->capability || !id)
-		return;
-	m->capability = keep(m, id, "name");
-	m->capability_version = keep(m, id, "version");
+	if (!m->capability && id) {
+		m->capability = keep(m, id, "name");
+		m->capability_version = keep(m, id, "version");
+		m->capability_language = keep(m, id, "language");
+	}
+	for (; child; child = ib_xml_next(child, NULL)) {
+		const char *name = ib_xml_name(child);
+		if (strcmp(name, "dependency") == 0)
+			read_needs(m, child);
+		else if (strcmp(name, "capability") != 0 && strcmp(name, "satelliteInfo") != 0)
+			package_other_add(m->other, "declareCapability/%.80s", name);
+	}
 }
 
 static bool read_package_child(struct ib_mum *m, const struct ib_xml_node *node, struct ib_error **err)
@@ -267,6 +291,7 @@ bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct i
 	m->parents = g_ptr_array_new_with_free_func(free_parent);
 	m->updates = g_ptr_array_new_with_free_func(free_update);
 	m->other = g_ptr_array_new_with_free_func(g_free);
+	m->needs = g_ptr_array_new_with_free_func(g_free);
 	if (!read_all(m, name, err)) {
 		ib_mum_free(m);
 		return ib_while(err, "reading package manifest '%s'", name);
@@ -283,6 +308,7 @@ void ib_mum_free(struct ib_mum *m)
 	g_ptr_array_unref(m->parents);
 	g_ptr_array_unref(m->updates);
 	g_ptr_array_unref(m->other);
+	g_ptr_array_unref(m->needs);
 	g_bytes_unref(m->bytes);
 	if (m->catalog)
 		g_bytes_unref(m->catalog);

@@ -171,6 +171,12 @@ struct ib_parent {
 	const char *integrate, *disposition;
 };
 
+/** A capability: what features on demand are called by name. */
+struct ib_capability {
+	const char *name, *version; /**< "OpenSSH.Server", "1.0"; version may be NULL */
+	const char *language;       /**< or NULL */
+};
+
 /** One update of a package. */
 struct ib_update {
 	const char *name;
@@ -194,6 +200,8 @@ struct ib_mum {
 	struct ib_version installer; /**< installerAssembly: least servicing stack; zeros: none */
 	const char *capability;  /**< capabilityIdentity name, or NULL */
 	const char *capability_version;
+	const char *capability_language; /**< of a language's part of a capability, or NULL */
+	GPtrArray *needs;        /**< struct ib_capability *: capabilities it depends on */
 	const char *package_format; /**< customInformation PackageFormat (PSFX …), or NULL */
 	GPtrArray *updates;      /**< struct ib_update * */
 	GBytes *bytes;           /**< the file */
@@ -407,5 +415,52 @@ typedef bool (*ib_payload_fn)(const struct ib_payload *payload, void *data, stru
  */
 bool ib_package_each_payload(struct ib_package *p, const struct ib_payload_options *options, ib_payload_fn fn,
 			     void *data, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- setup updates ---- */
+
+/** A file of a setup update. */
+struct ib_setup_file {
+	char *name;     /**< '/' between parts, to be put below the medium's sources folder */
+	uint64_t size;  /**< bytes */
+};
+
+/**
+ * What Microsoft calls a setup dynamic update: a signed cabinet of plain files that replace those in the medium's
+ * sources folder. It is no package of Component Based Servicing.
+ */
+struct ib_setup_update {
+	char *path;       /**< of the cabinet */
+	GPtrArray *files; /**< struct ib_setup_file *, by name */
+	uint64_t bytes;   /**< of all files */
+	char *signer;     /**< subject of its signer; NULL when it was not judged */
+	char *anchor, *time; /**< anchor's subject, and when it was signed as far as proven; NULL when it was not judged */
+};
+
+/**
+ * Whether a file is a cabinet without any .mum or cabinet in it: no package. Throws as ib_archive_open() for what is no
+ * cabinet.
+ */
+bool ib_setup_update_probe(const char *path, bool *ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * Open a setup update and verify its signature.
+ * @param anchors  NULL: the signature is not judged
+ * @param ret      owned by the caller (ib_setup_update_free)
+ * Throws IB_ERR_VERIFY (unsigned, changed, signer unknown), IB_ERR_INPUT (no cabinet, a package, names Windows cannot
+ * hold, one name twice, more than IB_SETUP_MAX bytes).
+ */
+bool ib_setup_update_open(const char *path, const struct ib_anchors *anchors, struct ib_setup_update **ret,
+			  struct ib_error **err) IB_MUST_CHECK;
+/** Most bytes of all files: Microsoft's have about 100 MiB. */
+#define IB_SETUP_MAX (UINT64_C(1) << 30)
+
+/** Free; NULL is fine. */
+void ib_setup_update_free(struct ib_setup_update *u);
+
+/** Receives a file; bytes are borrowed. @return false with an error thrown to stop */
+typedef bool (*ib_setup_fn)(const struct ib_setup_file *file, GBytes *bytes, void *data, struct ib_error **err);
+
+/** Give each file, in the cabinet's order. Throws what fn throws, IB_ERR_INPUT, IB_ERR_SYSTEM. */
+bool ib_setup_update_each(const struct ib_setup_update *u, ib_setup_fn fn, void *data, struct ib_error **err) IB_MUST_CHECK;
 
 #endif

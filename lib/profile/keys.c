@@ -31,6 +31,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "updates", "servicing-stack", IB_INI_PATHS, false, NULL, NULL, "servicing stack updates, by file" },
 	{ "updates", "cumulative", IB_INI_PATHS, false, NULL, NULL, "cumulative updates, by file" },
 	{ "updates", "on-demand", IB_INI_PATHS, false, NULL, NULL, "features on demand, by file" },
+	{ "updates", "setup", IB_INI_PATHS, false, NULL, NULL, "setup updates, by file: cabinets of files for the medium's sources/" },
 	{ "updates", "safe-os", IB_INI_PATHS, false, NULL, NULL, "Safe OS updates, by file; they go into winre.wim only" },
 	{ "updates", "payload-sources", IB_INI_PATHS, false, NULL, NULL, "images (FILE, FILE:INDEX), packages: where complete files may be" },
 	{ "updates", "require", IB_INI_LIST, false, NULL, NULL, "KB numbers that must be in the image afterwards" },

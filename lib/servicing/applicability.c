@@ -72,7 +72,7 @@ static bool same(const char *a, const char *b)
 
 static const char *culture_of(const char *c)
 {
-	return c && (!g_ascii_strcasecmp(c, "neutral") || !strcmp(c, "*")) ? "" : c;
+	return !c || !g_ascii_strcasecmp(c, "neutral") || !strcmp(c, "*") ? "" : c;
 }
 
 /* Name, token, architecture, language of a package id. */
@@ -135,6 +135,7 @@ bool ib_svc_mum_applies(struct ib_store *s, const struct ib_mum *mum, const GPtr
 static void refuse(struct ib_applicability_result *ret, const char *code, char *reason, const char *hint)
 {
 	ret->verdict = IB_DOES_NOT_APPLY;
+	g_free(ret->reason);
 	ret->reason = reason;
 	ret->hint = g_strdup(hint);
 	ret->dism_code = g_strdup(code);
@@ -152,6 +153,35 @@ static const char *present_version(const GPtrArray *installed, const struct ib_i
 	return NULL;
 }
 
+/* The same package of another language or architecture, which is what people mistake for it; NULL when there is none. */
+static char *other_kind(const GPtrArray *installed, const struct ib_identity *wanted)
+{
+	for (guint i = 0; i < installed->len; i++) {
+		const struct ib_installed *p = installed->pdata[i];
+		g_auto(GStrv) parts = ib_svc_package_parts(p->package_id);
+		if (!parts || p->state < STATE_STAGED || !same(wanted->name, parts[0]) || same_family(wanted, parts))
+			continue;
+		if (!same(culture_of(wanted->culture), parts[3]))
+			return g_strdup_printf("for the language %s", *parts[3] ? parts[3] : "neutral");
+		if (!same(wanted->arch, parts[2]))
+			return g_strdup_printf("for %s", parts[2]);
+	}
+	return NULL;
+}
+
+/* "'Name' 10.0.17763.1 (the image has 10.0.17134.1)" */
+static void append_wanted(GString *out, const GPtrArray *installed, const struct ib_identity *id)
+{
+	const char *have = present_version(installed, id);
+	g_autofree char *other = have ? NULL : other_kind(installed, id);
+
+	g_string_append_printf(out, "'%s' %s", id->name, id->version);
+	if (*culture_of(id->culture))
+		g_string_append_printf(out, " for the language %s", id->culture);
+	if (have || other)
+		g_string_append_printf(out, " (the image has %s%s)", have ? have : "it ", have ? "" : other);
+}
+
 /* What was looked for and what the image has instead. */
 static void refuse_parents(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *installed,
 			   struct ib_applicability_result *ret)
@@ -163,11 +193,10 @@ static void refuse_parents(struct ib_store *s, const struct ib_mum *mum, const G
 	for (guint i = 0; i < mum->parents->len; i++) {
 		const struct ib_parent *p = mum->parents->pdata[i];
 		for (guint k = 0; k < p->identities->len; k++, shown++) {
-			const struct ib_identity *id = p->identities->pdata[k];
-			const char *have = present_version(installed, id);
-			if (shown < 3)
-				g_string_append_printf(wanted, "%s'%s' %s%s%s%s", shown ? " or " : "", id->name, id->version,
-						       have ? " (the image has " : "", have ? have : "", have ? ")" : "");
+			if (shown < 3) {
+				g_string_append(wanted, shown ? " or " : "");
+				append_wanted(wanted, installed, p->identities->pdata[k]);
+			}
 		}
 	}
 	if (shown > 3)
@@ -177,25 +206,96 @@ static void refuse_parents(struct ib_store *s, const struct ib_mum *mum, const G
 	       "take the package made for this build and edition");
 }
 
-/* The same or a newer version is there already. */
-static bool already(const struct ib_mum *mum, const GPtrArray *installed, struct ib_applicability_result *ret)
+/*
+ * How many parts of an installed package apply by now and are not in the image: a feature that came after its update
+ * makes some of the update's parts wanted.
+ */
+static unsigned new_parts(const struct ib_package *p, const GPtrArray *installed)
 {
+	const GPtrArray *mums = ib_package_mums(p);
+	g_autoptr(GHashTable) have = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	unsigned n = 0;
+
 	for (guint i = 0; i < installed->len; i++) {
-		const struct ib_installed *p = installed->pdata[i];
-		g_auto(GStrv) parts = ib_svc_package_parts(p->package_id);
+		const struct ib_installed *have_one = installed->pdata[i];
+		if (have_one->state >= STATE_STAGED)
+			g_hash_table_add(have, ib_name_fold(have_one->package_id));
+	}
+	for (guint i = 0; i < mums->len; i++) {
+		const struct ib_mum *mum = mums->pdata[i];
+		g_autofree char *folded = ib_name_fold(mum->package_id);
+		n += mum != ib_package_root(p) && !g_hash_table_contains(have, folded) && mum->parents->len &&
+		     parents_met(installed, NULL, mum);
+	}
+	return n;
+}
+
+/* The same or a newer version is there already. */
+static bool already(const struct ib_package *p, const GPtrArray *installed, struct ib_applicability_result *ret)
+{
+	const struct ib_mum *mum = ib_package_root(p);
+
+	for (guint i = 0; i < installed->len; i++) {
+		const struct ib_installed *have = installed->pdata[i];
+		g_auto(GStrv) parts = ib_svc_package_parts(have->package_id);
 		struct ib_version v;
 		if (!parts || !same_family(&mum->id, parts) || !ib_version_parse(parts[4], &v) ||
-		    p->state < STATE_SUPERSEDED || p->state > STATE_PERMANENT)
+		    have->state < STATE_SUPERSEDED || have->state > STATE_PERMANENT)
 			continue;
 		int d = ib_version_compare(&v, &mum->id.number);
+		unsigned more = d == 0 && have->state >= STATE_INSTALL_PENDING ? new_parts(p, installed) : 0;
 		if (d < 0)
 			continue;
+		if (more) {
+			ret->reason = g_strdup_printf("%u of its parts are for what came after it", more);
+			return false;
+		}
 		ret->verdict = IB_ALREADY_INSTALLED;
-		ret->reason = d ? g_strdup_printf("the image has the newer '%s'", p->package_id)
-				: g_strdup_printf("'%s' is in the image already", p->package_id);
+		ret->reason = d ? g_strdup_printf("the image has the newer '%s'", have->package_id)
+				: g_strdup_printf("'%s' is in the image already", have->package_id);
 		return true;
 	}
 	return false;
+}
+
+/* Whether a package that declares the capability is installed. */
+static bool has_capability(struct ib_store *s, const GPtrArray *installed, const struct ib_capability *want, bool *ret,
+			   struct ib_error **err)
+{
+	*ret = false;
+	for (guint i = 0; i < installed->len && !*ret; i++) {
+		const struct ib_installed *p = installed->pdata[i];
+		const struct ib_mum *mum;
+		if (p->state < STATE_INSTALL_PENDING)
+			continue;
+		if (!ib_svc_mum(s, p->package_id, &mum, err))
+			return false;
+		*ret = mum && mum->capability && same(mum->capability, want->name) &&
+		       (!want->version || same(mum->capability_version, want->version)) &&
+		       same(culture_of(mum->capability_language), culture_of(want->language));
+	}
+	return true;
+}
+
+/* A capability depends on others; the first that is missing is the reason. */
+static bool check_needs(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *installed,
+			struct ib_applicability_result *ret, struct ib_error **err)
+{
+	for (guint i = 0; i < mum->needs->len; i++) {
+		const struct ib_capability *c = mum->needs->pdata[i];
+		bool have;
+		if (!has_capability(s, installed, c, &have, err))
+			return false;
+		if (have)
+			continue;
+		refuse(ret, DISM_NOT_APPLICABLE,
+		       g_strdup_printf("'%s' needs the capability '%s' %s%s%s, which the image does not have", mum->package_id,
+				       c->name, c->version ? c->version : "", *culture_of(c->language) ? " for the language " : "",
+				       culture_of(c->language)),
+		       "add the feature on demand that brings it first");
+		return true;
+	}
+	return true;
 }
 
 static bool arch_fits(const struct ib_store *s, const char *arch)
@@ -222,13 +322,15 @@ bool ib_store_applicable(struct ib_store *s, const struct ib_package *p, struct 
 		       "take the package made for this architecture");
 		return true;
 	}
-	if (already(mum, installed, ret))
+	if (already(p, installed, ret))
 		return true;
 	if (!ib_svc_parents_met(installed, NULL, mum)) {
 		refuse_parents(s, mum, installed, ret);
 		return true;
 	}
-	if (ib_version_compare(&s->info.stack, &mum->installer) < 0) {
+	if (!check_needs(s, mum, installed, ret, err))
+		return false;
+	if (ret->verdict == IB_APPLIES && ib_version_compare(&s->info.stack, &mum->installer) < 0) {
 		g_autofree char *need = ib_version_text(&mum->installer);
 		g_autofree char *have = ib_version_text(&s->info.stack);
 		refuse(ret, DISM_NEEDS_STACK,
@@ -245,7 +347,8 @@ bool ib_svc_check_applies(struct ib_store *s, const struct ib_package *p, struct
 		return false;
 	if (scratch->verdict == IB_APPLIES)
 		return true;
-	ib_throw(err, scratch->verdict == IB_ALREADY_INSTALLED ? IB_ERR_UP_TO_DATE : IB_ERR_NOT_APPLICABLE, "%s",
-		 scratch->reason);
+	ib_throw(err, scratch->verdict == IB_ALREADY_INSTALLED ? IB_ERR_UP_TO_DATE : IB_ERR_NOT_APPLICABLE, "%s%s%s%s",
+		 scratch->reason, scratch->dism_code ? " (DISM: " : "", scratch->dism_code ? scratch->dism_code : "",
+		 scratch->dism_code ? ")" : "");
 	return scratch->hint ? ib_hint(err, "%s", scratch->hint) : false;
 }

@@ -130,6 +130,17 @@ bool ib_svc_expand(const struct ib_macro_scope *scope, const char *text, char **
 	return expand(scope, text, scope->drive, ret, err);
 }
 
+/* Why Windows cannot hold a file of this name, which has no NUL behind it; or NULL. */
+static const char *part_fault(char *name, size_t len)
+{
+	char behind = name[len];
+
+	name[len] = '\0';
+	const char *fault = ib_name_fault(name);
+	name[len] = behind;
+	return fault;
+}
+
 bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err)
 {
 	g_autofree char *full = NULL;
@@ -148,6 +159,9 @@ bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **re
 		if (n && out > full)
 			*out++ = '\\';
 		memmove(out, p, n);
+		const char *fault = n ? part_fault(out, n) : NULL;
+		if (fault)
+			return ib_throw(err, IB_ERR_INPUT, "the destination '%s' cannot be: %s", text, fault);
 		out += n;
 		p += n + (p[n] != '\0');
 	}

@@ -143,7 +143,8 @@ enum ib_applicability { IB_APPLIES, IB_ALREADY_INSTALLED, IB_DOES_NOT_APPLY };
 /** Whether a package applies, and why not in words a person understands. */
 struct ib_applicability_result {
 	enum ib_applicability verdict;
-	char *reason;     /**< one sentence: what was looked for, what the image has; NULL when it applies */
+	char *reason;     /**< one sentence: what was looked for, what the image has; when it applies NULL, or why it is
+			       installed once more */
 	char *hint;       /**< what to do, or NULL */
 	char *dism_code;  /**< "0x800f081e" …, or NULL */
 };

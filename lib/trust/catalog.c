@@ -113,11 +113,9 @@ static bool set_member(struct ib_catalog_member *m, const uint8_t *digest, size_
 }
 
 /* The digest in the entry's indirect data, if it has one of a kind we know. */
-static bool member_from_attribute(X509_ATTRIBUTE *a, struct ib_catalog_member *ret)
+bool ib_indirect_digest(const ASN1_TYPE *value, struct ib_catalog_member *ret)
 {
-	const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(a, 0);
-
-	if (!is_oid(X509_ATTRIBUTE_get0_object(a), OID_INDIRECT_DATA) || !value || value->type != V_ASN1_SEQUENCE)
+	if (!value || value->type != V_ASN1_SEQUENCE)
 		return false;
 	INDIRECT_DATA *data = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(INDIRECT_DATA), value);
 	if (!data)
@@ -131,6 +129,12 @@ static bool member_from_attribute(X509_ATTRIBUTE *a, struct ib_catalog_member *r
 	bool ok = known && set_member(ret, ASN1_STRING_get0_data(digest), size);
 	ASN1_item_free((ASN1_VALUE *)data, ASN1_ITEM_rptr(INDIRECT_DATA));
 	return ok;
+}
+
+static bool member_from_attribute(X509_ATTRIBUTE *a, struct ib_catalog_member *ret)
+{
+	return is_oid(X509_ATTRIBUTE_get0_object(a), OID_INDIRECT_DATA) &&
+	       ib_indirect_digest(X509_ATTRIBUTE_get0_type(a, 0), ret);
 }
 
 /* The entry's tag: the digest's bytes, or its hex text in UTF-16LE with a NUL behind. */
@@ -210,26 +214,25 @@ static void read_attribute(struct ib_catalog *c, X509_EXTENSION *x)
 
 /* ---- the whole ---- */
 
-/* Find the list inside the PKCS#7: its octets with and without tag and length. */
-static bool find_list(struct ib_catalog *c, const uint8_t **ret_der, size_t *ret_size, struct ib_error **err)
+bool ib_signed_list_find(struct ib_signed_list *l, const char *oid, const char *what, const uint8_t **ret_der,
+			 size_t *ret_size, struct ib_error **err)
 {
-	const PKCS7 *p7 = c->p7;
+	const PKCS7 *p7 = l->p7;
 
 	if (!PKCS7_type_is_signed(p7) || !p7->d.sign || !p7->d.sign->contents)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: it is not PKCS#7 signed data", c->name);
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not %s: it is not PKCS#7 signed data", l->name, l->kind);
 	const PKCS7 *content = p7->d.sign->contents;
-	if (!is_oid(content->type, OID_CTL) || !content->d.other || content->d.other->type != V_ASN1_SEQUENCE)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: it holds no certificate trust list",
-				c->name);
+	if (!is_oid(content->type, oid) || !content->d.other || content->d.other->type != V_ASN1_SEQUENCE)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not %s: it holds no %s", l->name, l->kind, what);
 	const ASN1_STRING *s = content->d.other->value.sequence;
 	const unsigned char *p = s->data;
 	long size = 0;
 	int tag, class;
 	int rc = ASN1_get_object(&p, &size, &tag, &class, s->length);
 	if (rc != V_ASN1_CONSTRUCTED || size < 0 || (p - s->data) + size != s->length)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: its list is not in DER", c->name);
-	c->list = p;
-	c->list_size = (size_t)size;
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is not %s: its list is not in DER", l->name, l->kind);
+	l->list = p;
+	l->list_size = (size_t)size;
 	*ret_der = s->data;
 	*ret_size = (size_t)s->length;
 	return true;
@@ -263,8 +266,11 @@ static bool parse(struct ib_catalog *c, const uint8_t *data, size_t len, struct 
 	c->p7 = d2i_PKCS7(NULL, &p, (long)len);
 	if (!c->p7)
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is not a catalog: %s", c->name, ib_ossl_reason());
-	if (!find_list(c, &der, &size, err))
+	struct ib_signed_list l = { .name = c->name, .kind = "a catalog", .p7 = c->p7 };
+	if (!ib_signed_list_find(&l, OID_CTL, "certificate trust list", &der, &size, err))
 		return false;
+	c->list = l.list;
+	c->list_size = l.list_size;
 	p = der;
 	TRUST_LIST *list = (TRUST_LIST *)ASN1_item_d2i(NULL, &p, (long)size, ASN1_ITEM_rptr(TRUST_LIST));
 	if (!list)

@@ -99,6 +99,29 @@ struct ib_signed_content {
 bool ib_signer_info_verify(PKCS7_SIGNER_INFO *si, ib_x509_stack *certs, const struct ib_signed_content *content,
 			   X509 **ret_cert, struct ib_error **err) IB_MUST_CHECK;
 
+/* A PKCS#7 signature around a SEQUENCE, as catalogs and Authenticode have; all borrowed. */
+struct ib_signed_list {
+	const char *name;     /* of the file, for messages */
+	const char *kind;     /* "a catalog", for messages */
+	PKCS7 *p7;
+	const uint8_t *list;  /* the content's octets without tag and length: what the digest is over */
+	size_t list_size;
+};
+
+/*
+ * Find the content of a type in a PKCS#7: its octets with and without tag and length.
+ * @param what  what is missing else ("certificate trust list"), for messages
+ */
+bool ib_signed_list_find(struct ib_signed_list *l, const char *oid, const char *what, const uint8_t **ret_der,
+			 size_t *ret_size, struct ib_error **err) IB_MUST_CHECK;
+
+/* The one signer of it: signature, time stamp, chain, purpose (system component or code signing). */
+bool ib_signed_list_verify(const struct ib_signed_list *l, const struct ib_anchors *anchors, struct ib_signer *ret,
+			   struct ib_error **err) IB_MUST_CHECK;
+
+/* The digest in indirect data (SPC_INDIRECT_DATA), when it is of a kind we accept. */
+bool ib_indirect_digest(const ASN1_TYPE *value, struct ib_catalog_member *ret);
+
 /* ---- keys ---- */
 
 struct ib_signing_key {

@@ -162,6 +162,22 @@ bool ib_catalog_verify(const struct ib_catalog *c, const struct ib_anchors *anch
 bool ib_authenticode_digest(struct ib_input *in, enum ib_digest_algorithm algorithm, bool pad, uint8_t *ret,
 			    bool *ret_program, struct ib_error **err) IB_MUST_CHECK;
 
+/* ---- cabinets ---- */
+
+/**
+ * Verify the Authenticode signature of a cabinet: the digest over its bytes, signature, time stamp and chain up to the
+ * anchors; the same purposes as for catalogs.
+ *
+ * Layout: a reserved area of 20 bytes in the header names place and size of a PKCS#7 behind the cabinet. The digest
+ * leaves out the header's checksum, the cabinet's number in a set, and that area.
+ *
+ * @param in   the cabinet; borrowed
+ * @param ret  release with ib_signer_fini(); written on success only
+ * @param err  IB_ERR_INPUT: no cabinet, malformed; IB_ERR_VERIFY: unsigned, changed, signer unknown, as ib_catalog_verify()
+ */
+bool ib_cabinet_verify(struct ib_input *in, const struct ib_anchors *anchors, struct ib_signer *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
 /* ---- keys ---- */
 
 /** A private key with its certificate chain, opened once for several signatures. */

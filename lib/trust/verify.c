@@ -1,4 +1,4 @@
-/* The verdict on a catalog. */
+/* The verdict on a signed list: a catalog, the digest of a cabinet. */
 #include "trust/internal.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ static bool prove_time(const struct ib_stamp_request *r, const PKCS7_SIGNER_INFO
 	return ib_countersignature_verify(r, der->data, (size_t)der->length, &s->time, &s->stamper, err);
 }
 
-static bool verify_signer(const struct ib_catalog *c, const struct ib_anchors *anchors, PKCS7_SIGNER_INFO *si,
+static bool verify_signer(const struct ib_signed_list *c, const struct ib_anchors *anchors, PKCS7_SIGNER_INFO *si,
 			  struct ib_signer *s, struct ib_error **err)
 {
 	ib_x509_stack *certs = c->p7->d.sign->cert;
@@ -72,24 +72,37 @@ static bool verify_signer(const struct ib_catalog *c, const struct ib_anchors *a
 	return true;
 }
 
-bool ib_catalog_verify(const struct ib_catalog *c, const struct ib_anchors *anchors, struct ib_catalog_verdict *ret,
-		       struct ib_error **err)
+bool ib_signed_list_verify(const struct ib_signed_list *l, const struct ib_anchors *anchors, struct ib_signer *ret,
+			   struct ib_error **err)
 {
-	STACK_OF(PKCS7_SIGNER_INFO) *signers = PKCS7_get_signer_info(c->p7);
+	STACK_OF(PKCS7_SIGNER_INFO) *signers = PKCS7_get_signer_info(l->p7);
 	int n = sk_PKCS7_SIGNER_INFO_num(signers);
 	ib_auto_signer s = { 0 };
 
 	if (n <= 0)
-		return ib_throw(err, IB_ERR_VERIFY, "'%s' is not signed", c->name);
+		return ib_throw(err, IB_ERR_VERIFY, "'%s' is not signed", l->name);
 	if (n > 1)
-		return ib_throw(err, IB_ERR_VERIFY, "'%s' has %d signers, a catalog has one", c->name, n);
-	bool ok = verify_signer(c, anchors, sk_PKCS7_SIGNER_INFO_value(signers, 0), &s, err);
+		return ib_throw(err, IB_ERR_VERIFY, "'%s' has %d signers, %s has one", l->name, n, l->kind);
+	bool ok = verify_signer(l, anchors, sk_PKCS7_SIGNER_INFO_value(signers, 0), &s, err);
 	ERR_clear_error();
 	if (!ok)
 		return false;
+	*ret = s;
+	memset(&s, 0, sizeof(s));
+	return true;
+}
+
+bool ib_catalog_verify(const struct ib_catalog *c, const struct ib_anchors *anchors, struct ib_catalog_verdict *ret,
+		       struct ib_error **err)
+{
+	const struct ib_signed_list l = { .name = c->name, .kind = "a catalog", .p7 = c->p7, .list = c->list,
+					  .list_size = c->list_size };
+	struct ib_signer s = { 0 };
+
+	if (!ib_signed_list_verify(&l, anchors, &s, err))
+		return false;
 	ret->signer = s;
 	ret->members = c->members->len;
-	memset(&s, 0, sizeof(s));
 	return true;
 }
 

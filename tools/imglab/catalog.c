@@ -345,16 +345,22 @@ static GByteArray *opus_info(void)
 	return lab_der_attribute(OID_OPUS_INFO, lab_der(LAB_DER_SEQUENCE, name, more, NULL));
 }
 
+/* What every signature of ours says beside the digest. */
+static void add_statements(GPtrArray *attributes)
+{
+	g_ptr_array_add(attributes, opus_info());
+	g_ptr_array_add(attributes,
+			lab_der_attribute(OID_STATEMENT_TYPE,
+					  lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_INDIVIDUAL_SIGNING), NULL)));
+}
+
 bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
 		      int64_t when, GBytes **ret, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
 	g_autoptr(GByteArray) list = trust_list(cat, when);
 
-	g_ptr_array_add(attributes, opus_info());
-	g_ptr_array_add(attributes,
-			lab_der_attribute(OID_STATEMENT_TYPE,
-					  lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_INDIVIDUAL_SIGNING), NULL)));
+	add_statements(attributes);
 	const struct signed_data sd = {
 		.version = 1,
 		.content_type = OID_CTL,
@@ -369,5 +375,69 @@ bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, 
 	if (!der)
 		return ib_while(err, "signing the catalog of '%s'", cat->package);
 	*ret = g_byte_array_free_to_bytes(der);
+	return true;
+}
+
+/* ---- cabinets ---- */
+
+/* Bytes put into the header: three sizes, then the reserved area. */
+#define CAB_EXTRA 24u
+#define CAB_HEADER 36u
+
+/* The cabinet with room for a signature: all offsets in it move. The caller frees. */
+static GByteArray *make_room(GBytes *cab)
+{
+	GByteArray *out = g_byte_array_new();
+	uint8_t extra[CAB_EXTRA] = { 20, 0, 0, 0, 0, 0, 0x10 };
+	gsize len;
+	const uint8_t *p = g_bytes_get_data(cab, &len);
+
+	g_byte_array_append(out, p, CAB_HEADER);
+	g_byte_array_append(out, extra, sizeof(extra));
+	g_byte_array_append(out, p + CAB_HEADER, (guint)(len - CAB_HEADER));
+	uint8_t *h = out->data;
+	ib_put_le32(h + 8, (uint32_t)out->len);
+	ib_put_le32(h + 16, ib_le32(h + 16) + CAB_EXTRA);
+	ib_put_le16(h + 30, (uint16_t)(ib_le16(h + 30) | 4));
+	for (unsigned i = 0; i < ib_le16(h + 26); i++)
+		ib_put_le32(h + CAB_HEADER + CAB_EXTRA + 8 * i, ib_le32(h + CAB_HEADER + CAB_EXTRA + 8 * i) + CAB_EXTRA);
+	return out;
+}
+
+/* All but the checksum, the number in a set and the area itself. */
+static void cabinet_digest(const GByteArray *cab, uint8_t ret[IB_SHA256_SIZE])
+{
+	struct ib_digest *d = ib_digest_new(IB_DIGEST_SHA256);
+
+	ib_digest_update(d, cab->data, 4);
+	ib_digest_update(d, cab->data + 8, 26);
+	ib_digest_update(d, cab->data + 56, cab->len - 56);
+	ib_digest_final(d, ret);
+	ib_digest_free(d);
+}
+
+bool lab_cabinet_sign(GBytes *cab, const struct lab_pki *pki, enum lab_signer signer, int64_t when, GBytes **ret,
+		      struct ib_error **err)
+{
+	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+	g_autoptr(GByteArray) out = make_room(cab);
+	struct member m = { .size = IB_SHA256_SIZE };
+
+	cabinet_digest(out, m.digest);
+	GByteArray *digest = lab_der(LAB_DER_SEQUENCE, lab_der_algorithm(OID_SHA256),
+				     lab_der_bytes(LAB_DER_OCTETS, m.digest, m.size), NULL);
+	g_autoptr(GByteArray) content = lab_der(LAB_DER_SEQUENCE, subject_kind(false), digest, NULL);
+	add_statements(attributes);
+	const struct signed_data sd = {
+		.version = 1, .content_type = OID_INDIRECT_DATA, .content = content, .digest_from = header_size(content),
+		.attributes = attributes, .unsigned_attribute = stamp_attribute, .when = when, .signer = signer,
+	};
+	g_autoptr(GByteArray) der = encode_signed_data(pki, &sd, err);
+	if (!der)
+		return ib_while(err, "signing a cabinet");
+	ib_put_le32(out->data + 44, (uint32_t)out->len);
+	ib_put_le32(out->data + 48, (uint32_t)der->len);
+	g_byte_array_append(out, der->data, der->len);
+	*ret = g_bytes_new(out->data, out->len);
 	return true;
 }

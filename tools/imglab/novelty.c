@@ -119,7 +119,7 @@ GPtrArray *lab_novelties(struct lab_arena *a, uint64_t seed, const char *version
 
 /* ---- on demand ---- */
 
-static struct lab_component *tools_core(struct lab_arena *a, uint64_t seed, const char *version)
+struct lab_component *lab_open_tools_core(struct lab_arena *a, uint64_t seed, const char *version)
 {
 	struct lab_component *c = new_component(a, "Lab-OpenTools-Core", version, "neutral");
 
@@ -173,9 +173,28 @@ struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const cha
 	root->support = "http://imglab.invalid/kb/7777001";
 	root->capability = "Lab.OpenTools";
 	root->capability_version = "1.0";
-	add_tools_child(a, root, "Lab-OpenTools-Core", tools_core(a, seed, version));
+	add_tools_child(a, root, "Lab-OpenTools-Core", lab_open_tools_core(a, seed, version));
 	add_tools_child(a, root, "Lab-OpenTools-Server", tools_server(a, seed, version));
 	return root;
+}
+
+/* ---- media ---- */
+
+struct lab_component *lab_recovery_tools(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	static const char place[] = "$(runtime.bootDrive)\\sources\\recovery\\";
+	struct lab_component *c = new_component(a, "Microsoft-Windows-WinRE-RecoveryTools", version, "neutral");
+
+	lab_add_file(a, c, "RecEnv.exe", place, program(seed, c, "RecEnv.exe", 24576));
+	lab_add_file(a, c, "StartRep.exe", place, program(seed, c, "StartRep.exe", 24576));
+	lab_add_file(a, c, "SafeOs.dll", place, program(seed, c, "SafeOs.dll", 12000));
+	return c;
+}
+
+GBytes *lab_setup_program(uint64_t seed, const char *name, const char *version)
+{
+	return lab_pe_build(&(struct lab_pe){ .name = name, .arch = "amd64", .version = version, .description = "Setup",
+					      .seed = seed, .payload_bytes = 30000 });
 }
 
 /* ---- another build ---- */

@@ -25,6 +25,15 @@ GPtrArray *lab_novelties(struct lab_arena *a, uint64_t seed, const char *version
 /** The feature on demand: a root with two children, capability Lab.OpenTools 1.0, without parents yet. */
 struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const char *version);
 
+/** The feature's core as a later cumulative update brings it. */
+struct lab_component *lab_open_tools_core(struct lab_arena *a, uint64_t seed, const char *version);
+
+/** The recovery tools as a Safe OS update brings them: other bytes at the same places. */
+struct lab_component *lab_recovery_tools(struct lab_arena *a, uint64_t seed, const char *version);
+
+/** A program of Setup with a version. g_bytes_unref. */
+GBytes *lab_setup_program(uint64_t seed, const char *name, const char *version);
+
 /** A component of another build: one driver. */
 struct lab_component *lab_other_build(struct lab_arena *a, uint64_t seed, const char *version);
 

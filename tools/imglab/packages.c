@@ -1,5 +1,7 @@
 #include "packages.h"
 
+#include "cab.h"
+#include "catalog.h"
 #include "containers.h"
 #include "content_internal.h"
 #include "msu.h"
@@ -138,6 +140,18 @@ static void add_new(struct child *c, const struct lab_package *root, GPtrArray *
 	}
 }
 
+/* What the update holds for the feature on demand: it applies once the feature is there. */
+static void add_on_demand_child(struct mill *m, const struct cumulative *spec, struct lab_package *root, unsigned *updates)
+{
+	struct child c = { .mill = m, .spec = spec, .deployments = lab_array(m->arena), .features = lab_array(m->arena),
+			   .owner = lab_package_identity("Lab-OpenTools-Core-Package", BASE_VERSION, "amd64", "neutral"),
+			   .updates = updates };
+
+	add_component(&c, root, lab_open_tools_core(m->arena, m->options->seed, lab_release_version(m->world, spec->release)),
+		      NULL);
+	lab_add_child(m->arena, root, c.package);
+}
+
 /* Applies to any image of build 17763 that has one of these. */
 static void add_base_parents(struct mill *m, struct lab_package *p, const char *build_compare)
 {
@@ -181,6 +195,8 @@ static struct lab_package *make_cumulative(struct mill *m, const struct cumulati
 		if (c->package)
 			lab_add_child(m->arena, root, c->package);
 	}
+	if (spec->release >= LAB_9B)
+		add_on_demand_child(m, spec, root, &updates);
 	return root;
 }
 
@@ -232,6 +248,21 @@ static struct lab_package *make_on_demand(struct mill *m)
 	struct lab_package *root = lab_open_tools(m->arena, m->options->seed, BASE_VERSION);
 
 	add_base_parents(m, root, "GE");
+	return root;
+}
+
+/* What the recovery environment gets instead of the cumulative update. */
+static struct lab_package *make_safe_os(struct mill *m)
+{
+	struct lab_identity id = lab_package_identity("Package_for_SafeOSDU", "17763.2190.1.2", "amd64", "neutral");
+	struct lab_package *root = lab_package_new(m->arena, id, "KB5005998", "Update");
+	GPtrArray *components = lab_array(m->arena);
+
+	root->description = "Safe OS update of the laboratory";
+	root->stack_version = ANY_STACK;
+	lab_add_parent(m->arena, root, lab_package_identity("WinPE-SRT-Package", BASE_VERSION, "amd64", "neutral"));
+	g_ptr_array_add(components, lab_recovery_tools(m->arena, m->options->seed, "10.0.17763.2190"));
+	add_flat(m, root, "5005998-1_neutral", components, "10.0.17763.2190");
 	return root;
 }
 
@@ -317,6 +348,43 @@ static bool write_on_demand(struct mill *m, struct ib_error **err)
 
 	return lab_package_cabinet(make_on_demand(m), &how, &bytes, err) &&
 	       write_file(m, "Lab-OpenTools-FoD-Package~" LAB_TOKEN "~amd64~~.cab", bytes, err);
+}
+
+static bool write_safe_os(struct mill *m, struct ib_error **err)
+{
+	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = LAB_SIGNER_CATALOG,
+					  .when = lab_release_time(LAB_9B) };
+	g_autoptr(GBytes) bytes = NULL;
+
+	return lab_package_cabinet(make_safe_os(m), &how, &bytes, err) &&
+	       write_file(m, "windows10.0-kb5005998-x64-safeos.cab", bytes, err);
+}
+
+/* Files for the medium's sources folder: two that are there, one that is not, one in a folder; also by nobody. */
+static bool write_setup(struct mill *m, struct ib_error **err)
+{
+	static const char *const names[] = { "setup.exe", "setupcore.dll", "labsetup.dll", "en-US\\setup.exe.mui" };
+	static const struct {
+		const char *file;
+		enum lab_signer signer;
+	} files[] = { { "windows10.0-kb5005999-x64-setup.cab", LAB_SIGNER_CATALOG },
+		      { "refused/windows10.0-kb5005999-x64-setup-unknown.cab", LAB_SIGNER_UNKNOWN } };
+	lab_auto_cab cab = lab_cab_new(true, lab_release_time(LAB_9B));
+	g_autoptr(GBytes) plain = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(GBytes) program = lab_setup_program(m->options->seed, names[i], "10.0.17763.2190");
+		lab_cab_add(cab, names[i], program);
+	}
+	if (!lab_cab_build(cab, 0, &plain, err))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autoptr(GBytes) bytes = NULL;
+		if (!lab_cabinet_sign(plain, m->pki, files[i].signer, lab_release_time(LAB_9B), &bytes, err) ||
+		    !write_file(m, files[i].file, bytes, err))
+			return false;
+	}
+	return true;
 }
 
 static bool write_stack(struct mill *m, struct ib_error **err)
@@ -426,5 +494,6 @@ bool lab_packages_write(const struct lab_world_options *options, const char *dir
 		return false;
 	struct mill m = { .pki = pki, .options = options, .dir = dir };
 	return run(&m, write_stack, err) && run(&m, write_april, err) && run(&m, write_september, err) &&
-	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_other_build, err);
+	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_other_build, err) &&
+	       run(&m, write_safe_os, err) && run(&m, write_setup, err);
 }

@@ -371,7 +371,8 @@ const struct lab_family lab_families[] = {
 	{ .name = "Microsoft-Windows-WinPE-Startup", .arch = "amd64", .package = PE,
 	  .places = { S32 "|wpeinit.exe winpeshl.exe startnet.cmd" }, .extend = lab_extend_pe },
 	{ .name = "Microsoft-Windows-Setup-Component", .arch = "amd64", .package = SETUP, .kilobytes = 64,
-	  .extend = extend_setup, .places = { "$(runtime.bootDrive)\\sources\\|setup.exe winsetup.dll" } },
+	  .extend = extend_setup, .places = { "$(runtime.bootDrive)\\sources\\|setup.exe setuphost.exe winsetup.dll" },
+	  .changes = { LAB_9B } },
 	{ .name = "Microsoft-Windows-WinRE-RecoveryTools", .arch = "amd64", .package = RE,
 	  .places = { "$(runtime.bootDrive)\\sources\\recovery\\|RecEnv.exe StartRep.exe" } },
 };
