@@ -110,7 +110,13 @@ struct ib_check_result {
 	char *signing_time;   /**< ISO 8601 */
 	GPtrArray *lines;     /**< char *: what was checked, in words */
 	GPtrArray *findings;  /**< char *: what is wrong */
+	GPtrArray *store;     /**< struct ib_check_finding *: those of them that are about a component store */
 	char *json;
+};
+/** A finding of a component store's verifier. */
+struct ib_check_finding {
+	char *image, *subject, *text; /**< name of the image; what it is about; one sentence */
+	const char *id;               /**< stable word, docs/json.md */
 };
 /** Free what is inside. */
 void ib_check_result_clear(struct ib_check_result *r);
@@ -217,6 +223,18 @@ bool ib_service_run(const struct ib_service_options *options, char **ret_json, s
  */
 bool ib_component_draft(const char *image, unsigned index, const char *name, char **ret, struct ib_error **err)
 	IB_MUST_CHECK;
+
+/**
+ * Say what differs from image a to image b: packages, features, components, services, policies, files, rights.
+ * @param a,b            a WIM, or an ISO: its sources/install.wim
+ * @param index_a,index_b  1-based; 0: the only image
+ * @param ret_json       the document (docs/json.md); owned by the caller (g_free)
+ * @param ret_text       the same, one line a difference; owned by the caller (g_free)
+ * @param ret_same       whether nothing differs
+ * Throws IB_ERR_USAGE (which image), IB_ERR_INPUT (no Windows image …).
+ */
+bool ib_diff_images(const char *a, unsigned index_a, const char *b, unsigned index_b, char **ret_json, char **ret_text,
+		    bool *ret_same, struct ib_error **err) IB_MUST_CHECK;
 
 /** Verify what lies at a delivery address as the receiver would: SHA256SUMS, its signature, every file. */
 bool ib_check_delivery(const struct ib_build_options *options, const char *url, const char *host_key, const char *key,

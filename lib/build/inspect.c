@@ -95,7 +95,7 @@ static JsonArray *needs_json(const struct ib_mum *m)
 	JsonArray *a = json_array_new();
 
 	for (guint i = 0; i < m->needs->len; i++) {
-		const struct ib_capability *c = g_ptr_array_index(m->needs, i);
+		const struct ib_needed_capability *c = g_ptr_array_index(m->needs, i);
 		JsonObject *o = json_object_new();
 		set_text(o, "name", c->name);
 		set_text(o, "version", c->version);

@@ -11,7 +11,34 @@ void ib_check_result_clear(struct ib_check_result *r)
 	g_clear_pointer(&r->signing_time, g_free);
 	g_clear_pointer(&r->lines, g_ptr_array_unref);
 	g_clear_pointer(&r->findings, g_ptr_array_unref);
+	g_clear_pointer(&r->store, g_ptr_array_unref);
 	g_clear_pointer(&r->json, g_free);
+}
+
+static void store_finding_free(void *p)
+{
+	struct ib_check_finding *f = p;
+
+	g_free(f->image);
+	g_free(f->subject);
+	g_free(f->text);
+	g_free(f);
+}
+
+static JsonArray *store_findings_json(const struct ib_check_result *r)
+{
+	JsonArray *a = json_array_new();
+
+	for (guint i = 0; r->store && i < r->store->len; i++) {
+		const struct ib_check_finding *f = g_ptr_array_index(r->store, i);
+		JsonObject *o = json_object_new();
+		json_object_set_string_member(o, "image", f->image);
+		json_object_set_string_member(o, "id", f->id);
+		json_object_set_string_member(o, "subject", f->subject);
+		json_object_set_string_member(o, "text", f->text);
+		json_array_add_object_element(a, o);
+	}
+	return a;
 }
 
 void check_finish(struct ib_check_result *r)
@@ -26,6 +53,7 @@ void check_finish(struct ib_check_result *r)
 		json_object_set_string_member(o, "signed", r->signing_time);
 	json_set_strings(o, "checked", r->lines);
 	json_set_strings(o, "findings", r->findings);
+	json_object_set_array_member(o, "store_findings", store_findings_json(r));
 	r->json = json_text(o);
 }
 
@@ -78,6 +106,11 @@ static void add_findings(struct ib_check_result *r, const struct ib_verify_resul
 	for (guint i = 0; i < v->findings->len; i++) {
 		const struct ib_finding *f = g_ptr_array_index(v->findings, i);
 		g_ptr_array_add(r->findings, g_strdup_printf("'%s': %s: %s", name, f->subject, f->text));
+		struct ib_check_finding *of = g_new0(struct ib_check_finding, 1);
+		*of = (struct ib_check_finding){ g_strdup(name), g_strdup(f->subject), g_strdup(f->text), f->id };
+		if (!r->store)
+			r->store = g_ptr_array_new_with_free_func(store_finding_free);
+		g_ptr_array_add(r->store, of);
 	}
 }
 

@@ -184,8 +184,8 @@ static void read_needs(struct ib_mum *m, const struct ib_xml_node *node)
 	const struct ib_xml_node *id = ib_xml_first(node, "capabilityIdentity");
 
 	for (; id; id = ib_xml_next(id, "capabilityIdentity")) {
-		struct ib_capability *c = g_new0(struct ib_capability, 1);
-		*c = (struct ib_capability){ keep(m, id, "name"), keep(m, id, "version"), keep(m, id, "language") };
+		struct ib_needed_capability *c = g_new0(struct ib_needed_capability, 1);
+		*c = (struct ib_needed_capability){ keep(m, id, "name"), keep(m, id, "version"), keep(m, id, "language") };
 		if (c->name)
 			g_ptr_array_add(m->needs, c);
 		else

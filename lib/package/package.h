@@ -172,7 +172,7 @@ struct ib_parent {
 };
 
 /** A capability: what features on demand are called by name. */
-struct ib_capability {
+struct ib_needed_capability {
 	const char *name, *version; /**< "OpenSSH.Server", "1.0"; version may be NULL */
 	const char *language;       /**< or NULL */
 };
@@ -201,7 +201,7 @@ struct ib_mum {
 	const char *capability;  /**< capabilityIdentity name, or NULL */
 	const char *capability_version;
 	const char *capability_language; /**< of a language's part of a capability, or NULL */
-	GPtrArray *needs;        /**< struct ib_capability *: capabilities it depends on */
+	GPtrArray *needs;        /**< struct ib_needed_capability *: capabilities it depends on */
 	const char *package_format; /**< customInformation PackageFormat (PSFX …), or NULL */
 	GPtrArray *updates;      /**< struct ib_update * */
 	GBytes *bytes;           /**< the file */

@@ -225,7 +225,7 @@ static unsigned new_parts(const struct ib_package *p, const GPtrArray *installed
 		const struct ib_mum *mum = mums->pdata[i];
 		g_autofree char *folded = ib_name_fold(mum->package_id);
 		n += mum != ib_package_root(p) && !g_hash_table_contains(have, folded) && mum->parents->len &&
-		     parents_met(installed, NULL, mum);
+		     ib_svc_parents_met(installed, NULL, mum);
 	}
 	return n;
 }
@@ -259,7 +259,7 @@ static bool already(const struct ib_package *p, const GPtrArray *installed, stru
 }
 
 /* Whether a package that declares the capability is installed. */
-static bool has_capability(struct ib_store *s, const GPtrArray *installed, const struct ib_capability *want, bool *ret,
+static bool has_capability(struct ib_store *s, const GPtrArray *installed, const struct ib_needed_capability *want, bool *ret,
 			   struct ib_error **err)
 {
 	*ret = false;
@@ -282,7 +282,7 @@ static bool check_needs(struct ib_store *s, const struct ib_mum *mum, const GPtr
 			struct ib_applicability_result *ret, struct ib_error **err)
 {
 	for (guint i = 0; i < mum->needs->len; i++) {
-		const struct ib_capability *c = mum->needs->pdata[i];
+		const struct ib_needed_capability *c = mum->needs->pdata[i];
 		bool have;
 		if (!has_capability(s, installed, c, &have, err))
 			return false;

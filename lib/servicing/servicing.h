@@ -417,6 +417,39 @@ void ib_cleanup_summary_clear(struct ib_cleanup_summary *r);
 bool ib_store_cleanup(struct ib_store *s, bool reset_base, struct ib_cleanup_summary *ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
+/* ---- comparing ---- */
+
+/** What kind of thing differs. */
+enum ib_diff_kind {
+	IB_DIFF_IMAGE,     /**< version, edition, servicing stack … */
+	IB_DIFF_PACKAGE,   /**< package id; state in words */
+	IB_DIFF_FEATURE,   /**< optional feature; on, off */
+	IB_DIFF_COMPONENT, /**< name, architecture and line of a component; the version that wins */
+	IB_DIFF_SERVICE,   /**< service; field: value's name, with its subkey before it */
+	IB_DIFF_POLICY,    /**< registry key in full; field: value's name */
+	IB_DIFF_FILE,      /**< path; field: content, attributes, security, kind. The store and the hives are told by others */
+	IB_DIFF_KINDS
+};
+
+/** One difference. */
+struct ib_difference {
+	enum ib_diff_kind kind;
+	char *name;  /**< of the thing */
+	char *field; /**< what of it differs; NULL: it is there on one side only, or its one property differs */
+	char *a, *b; /**< what each side has, in words; NULL: nothing */
+};
+
+/** "image", "package", "feature", "component", "service", "policy", "file"; borrowed. NULL for a number that is none. */
+const char *ib_diff_kind_word(enum ib_diff_kind kind);
+
+/**
+ * What differs from one image to another, sorted by kind, name and field. Times do not count. Only what differs is
+ * said, no cause.
+ * @param ret  struct ib_difference *; owned by the caller (g_ptr_array_unref); empty when nothing differs
+ * Throws what reading the stores throws.
+ */
+bool ib_store_diff(struct ib_store *a, struct ib_store *b, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- ending ---- */
 
 /** Put changed hives back into the image (logs emptied), update the WIM's XML (version, SPBUILD). */

@@ -204,6 +204,9 @@ static bool check_file(struct check *c, const struct ib_component *comp, const s
 		return true; /* reported as payload-missing where the key promises it */
 	if (!same_blob(there, node))
 		found(c, "projection-differs", e->path, "it is not the file of '%s'", comp->keyform);
+	else if (there != node && (!ib_node_link_group(there) || ib_node_link_group(there) != ib_node_link_group(node)))
+		found(c, "projection-unlinked", e->path, "it has the content of '%s', but is no link of the store's file",
+		      comp->keyform);
 	return !c->hash_all || check_blob(c, f, there, e->path, err);
 }
 
@@ -434,7 +437,67 @@ static bool check_services(struct check *c, struct ib_error **err)
 	return true;
 }
 
-static void check_names(struct check *c, struct ib_node *dir, unsigned depth)
+/* Where a junction or symbolic link leads, as it is written for people or for the system; NULL when it is neither. */
+static char *link_target(const uint8_t *data, size_t len, uint32_t tag, bool *ret_relative)
+{
+	/* Offsets and lengths of two names, for symbolic links flags, then the names (MS-FSCC 2.1.2.4, 2.1.2.5). */
+	size_t head = tag == IB_REPARSE_SYMLINK ? 12 : 8;
+
+	if (len < head)
+		return NULL;
+	size_t at = ib_le16(data), size = ib_le16(data + 2);
+	*ret_relative = tag == IB_REPARSE_SYMLINK && (ib_le32(data + 8) & 1);
+	return at + size <= len - head ? ib_utf16_to_utf8(data + head + at, size) : NULL;
+}
+
+/* The path in the image that a link means, "" for none that can be told here. */
+static char *link_path(const struct ib_store *s, const struct ib_node *n, const char *target, bool relative)
+{
+	g_autofree char *parent = ib_node_path(ib_node_parent(n));
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *p = g_str_has_prefix(target, "\\??\\") ? target + 4 : target;
+
+	if (!relative && (g_ascii_strncasecmp(p, s->drive, strlen(s->drive)) || p[strlen(s->drive)] != '\\'))
+		return g_strdup("");
+	g_autofree char *full = relative ? g_strdup_printf("%s\\%s", parent, p) : g_strdup(p + strlen(s->drive) + 1);
+	g_auto(GStrv) parts = g_strsplit(full, "\\", -1);
+	for (char **x = parts; *x; x++) {
+		if (!strcmp(*x, "..") && names->len)
+			g_ptr_array_set_size(names, (gint)names->len - 1);
+		else if (**x && strcmp(*x, ".") && strcmp(*x, ".."))
+			g_ptr_array_add(names, *x);
+	}
+	g_ptr_array_add(names, NULL);
+	return g_strjoinv("\\", (char **)names->pdata);
+}
+
+static bool check_link(struct check *c, const struct ib_node *n, struct ib_error **err)
+{
+	uint32_t tag = ib_node_reparse_tag(n);
+	const uint8_t *hash = ib_node_reparse_hash(n);
+	g_autoptr(GBytes) bytes = NULL;
+	ib_auto_error why = NULL;
+	bool relative = false;
+	size_t len;
+
+	if ((tag != IB_REPARSE_SYMLINK && tag != IB_REPARSE_JUNCTION) || !hash)
+		return true;
+	g_autofree char *path = ib_node_path(n);
+	if (!ib_wim_read_blob(c->s->wim, hash, IB_REPARSE_MAX, &bytes, &why))
+		return unreadable(c, "blob-unreadable", path, &why, err);
+	const uint8_t *data = g_bytes_get_data(bytes, &len);
+	g_autofree char *target = link_target(data, len, tag, &relative);
+	if (!target) {
+		found(c, "link-broken", path, "its reparse data name no target");
+		return true;
+	}
+	g_autofree char *to = link_path(c->s, n, target, relative);
+	if (*to && !ib_image_find(c->s->image, to))
+		found(c, "link-broken", path, "it leads to '%s', which is not in the image", target);
+	return true;
+}
+
+static bool check_names(struct check *c, struct ib_node *dir, unsigned depth, struct ib_error **err)
 {
 	/* lib/wim bounds the depth of trees at 512. */
 	for (struct ib_node *n = ib_node_first(dir); n && depth < 512; n = ib_node_next(n)) {
@@ -442,9 +505,10 @@ static void check_names(struct check *c, struct ib_node *dir, unsigned depth)
 			g_autofree char *path = ib_node_path(n);
 			found(c, "macro", path, "a macro was taken for a name");
 		}
-		if (ib_node_is_dir(n))
-			check_names(c, n, depth + 1);
+		if (!check_link(c, n, err) || (ib_node_is_dir(n) && !check_names(c, n, depth + 1, err)))
+			return false;
 	}
+	return true;
 }
 
 static int by_finding(gconstpointer a, gconstpointer b)
@@ -468,8 +532,7 @@ static bool check_all(struct check *c, struct ib_error **err)
 	    !check_services(c, err) ||
 	    !ib_svc_verify_drivers(c->s, c->anchors, found_driver, c, &c->r->drivers, err))
 		return false;
-	check_names(c, ib_image_root(c->s->image), 0);
-	return true;
+	return check_names(c, ib_image_root(c->s->image), 0, err);
 }
 
 bool ib_store_verify(struct ib_store *s, const struct ib_anchors *anchors, bool hash_all, struct ib_verify_result *ret,

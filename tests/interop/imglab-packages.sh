@@ -42,6 +42,11 @@ for f in one/*.msu one/*.cab one/refused/*.msu; do
 		xmllint --noout "outer/$d"/*.xml
 		7zz x -y "-o$d" "outer/$d"/*-x64.cab >/dev/null ;;
 	esac
+	case $f in *-setup.cab) # plain files, no package
+		[ -f "$d/setup.exe" ] || fail "$f has no setup.exe"
+		rm -r "$d"
+		continue ;;
+	esac
 	[ -f "$d/update.mum" ] || fail "$f has no update.mum"
 	xmllint --noout "$d"/*.mum "$d"/*.manifest || fail "XML of $f"
 done

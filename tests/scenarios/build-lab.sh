@@ -93,12 +93,14 @@ of() { wiminfo "$1" | grep -E "$2" | sed 's/.*: *//'; }
 wimapply $install 1 out > /dev/null 2>&1
 7zz x -y -omsu "$media/updates/2021-09/$lcu" > /dev/null && 7zz x -y -ocab msu/Windows10.0-KB5005568-x64.cab > /dev/null
 cat > payload.py <<'PY'
-import base64, glob, hashlib, os, sys
+import base64, glob, hashlib, os, re, sys
 import xml.etree.ElementTree as ET
 local = lambda e: e.tag.rsplit("}", 1)[-1]
 files = linked = 0
 for path in sorted(glob.glob("cab/*.manifest")):
     key = os.path.basename(path)[:-len(".manifest")]
+    if re.search('name="(Lab-OpenTools|Microsoft-Windows-Setup-Component)', open(path, encoding="utf-8").read()):
+        continue # for a feature on demand, and for Windows Setup: this image has neither
     for f in ET.parse(path).getroot():
         if local(f) != "file":
             continue

@@ -98,6 +98,7 @@ int cmd_component(struct context *c, struct ib_error **err);
 int cmd_mount(struct context *c, struct ib_error **err);
 int cmd_unmount(struct context *c, struct ib_error **err);
 int cmd_hive(struct context *c, struct ib_error **err);
+int cmd_diff(struct context *c, struct ib_error **err);
 int cmd_verify(struct context *c, struct ib_error **err);
 int cmd_keyform(struct context *c, struct ib_error **err);
 int cmd_package(struct context *c, struct ib_error **err);
@@ -109,7 +110,7 @@ int cmd_manual(struct context *c, struct ib_error **err);
 
 extern const struct option component_options[], hive_options[], delta_options[], package_options[];
 extern const struct option build_options[], plan_options[], profile_options[], inspect_options[], service_options[], mount_options[],
-	verify_options[],
+	diff_options[], verify_options[],
 	keyform_options[], approve_options[], publish_options[], check_delivery_options[], manual_options[];
 
 #endif

@@ -23,6 +23,7 @@ const struct command commands[] = {
 	{ "unmount", "DIR", 1, 1, "undo mount", mount_options, cmd_unmount },
 	{ "hive", "export|import|get|set|verify|diff HIVE ...", 2, 4, "read and change a registry hive, also inside an image",
 	  hive_options, cmd_hive },
+	{ "diff", "A[:INDEX] B[:INDEX]", 2, 2, "say what differs between two images", diff_options, cmd_diff },
 	{ "verify", "DIR|ISO|WIM", 1, 1, "check digests, signature, disc and component store", verify_options, cmd_verify },
 	{ "keyform", "", 0, 0, "print the names Windows makes from a component's identity", keyform_options, cmd_keyform },
 	{ "package", "list|extract FILE...", 2, 1000, "what update packages hold; their complete payload as a folder",

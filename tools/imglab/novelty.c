@@ -197,6 +197,62 @@ GBytes *lab_setup_program(uint64_t seed, const char *name, const char *version)
 					      .seed = seed, .payload_bytes = 30000 });
 }
 
+/* ---- plain ---- */
+
+static void add_plain_values(struct lab_arena *a, struct lab_component *c)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+		const char *value;
+	} values[] = {
+		{ "", LAB_REG_SZ, "a plain update" },
+		{ "Binary", LAB_REG_BINARY, "00FF10A0DEADBEEF" },
+		{ "Expand", LAB_REG_EXPAND_SZ, "%SystemRoot%\\System32\\labplain.exe" },
+		{ "List", LAB_REG_MULTI_SZ, "\"one\",\"two\",\"three\"" },
+		{ "Macro", LAB_REG_SZ, "$(runtime.system32)\\labplain.exe" },
+		{ "Number", LAB_REG_DWORD, "0x00000042" },
+		{ "Text", LAB_REG_SZ, "\xe5\x81\xa5\xe5\xba\xb7 <&>" },
+	};
+	struct lab_regkey *key = lab_add_key(a, c, HKLM "SOFTWARE\\Imglab\\Plain");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
+		lab_add_value(a, key, values[i].name, values[i].type, values[i].value);
+	lab_add_value(a, lab_add_key(a, c, "HKEY_CLASSES_ROOT\\LabPlain.Document"), "", LAB_REG_SZ, "Plain document");
+	lab_add_value(a, lab_add_key(a, c, HKLM "SYSTEM\\CurrentControlSet\\Control\\LabPlain"), "Path", LAB_REG_EXPAND_SZ,
+		      "%SystemRoot%\\labplain");
+}
+
+GPtrArray *lab_plain_components(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	static const struct {
+		const char *name, *arch, *file, *place;
+	} files[] = {
+		{ "Lab-Plain", "amd64", "labplain.exe", "$(runtime.system32)\\" },
+		{ "Lab-Plain", "amd64", "labplain.sys", "$(runtime.drivers)\\" },
+		{ "Lab-Plain", "amd64", "labplain.txt", "$(runtime.windows)\\LabPlain\\Below\\" },
+		{ "Lab-Plain", "amd64", "labplain.fon", "$(runtime.fonts)\\" },
+		{ "Lab-Plain", "amd64", "labplain.dll", "$(runtime.programFiles)\\Lab Plain\\" },
+		{ "Lab-Plain", "amd64", "labplain.mof", "$(runtime.wbem)\\" },
+		{ "Lab-Plain-Wow", "wow64", "labwow.dll", "$(runtime.system32)\\" },
+		{ "Lab-Plain-Wow", "wow64", "labwow.txt", "$(runtime.programFiles)\\Lab Plain\\" },
+		{ "Lab-Plain-X86", "x86", "labx86.dll", "$(runtime.system32)\\" },
+	};
+	GPtrArray *all = lab_array(a);
+	struct lab_component *c = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		if (!c || !g_str_equal(c->id.name, files[i].name)) {
+			c = lab_component_new(a, lab_component_identity(files[i].name, version, files[i].arch, "neutral"));
+			g_ptr_array_add(all, c);
+		}
+		lab_add_file(a, c, files[i].file, files[i].place, program(seed, c, files[i].file, 5000 + 700 * i));
+	}
+	add_plain_values(a, all->pdata[0]);
+	lab_add_value(a, lab_add_key(a, c, HKLM "SOFTWARE\\Imglab\\Plain32"), "Text", LAB_REG_SZ, "of a 32-bit program");
+	return all;
+}
+
 /* ---- another build ---- */
 
 struct lab_component *lab_other_build(struct lab_arena *a, uint64_t seed, const char *version)

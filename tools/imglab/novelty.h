@@ -34,6 +34,12 @@ struct lab_component *lab_recovery_tools(struct lab_arena *a, uint64_t seed, con
 /** A program of Setup with a version. g_bytes_unref. */
 GBytes *lab_setup_program(uint64_t seed, const char *name, const char *version);
 
+/**
+ * What any installer of updates can do: files at their places and values of four types, for 64-bit and for 32-bit
+ * programs. @return struct lab_component, in the arena
+ */
+GPtrArray *lab_plain_components(struct lab_arena *a, uint64_t seed, const char *version);
+
 /** A component of another build: one driver. */
 struct lab_component *lab_other_build(struct lab_arena *a, uint64_t seed, const char *version);
 

@@ -266,6 +266,20 @@ static struct lab_package *make_safe_os(struct mill *m)
 	return root;
 }
 
+/* An update that other programs can install, too. */
+static struct lab_package *make_plain(struct mill *m)
+{
+	struct lab_identity id = lab_package_identity("Package_for_KB5005990", "10.0.1.0", "amd64", "neutral");
+	struct lab_package *root = lab_package_new(m->arena, id, "KB5005990", "Update");
+
+	root->description = "Fix for KB5005990";
+	root->stack_version = ANY_STACK;
+	add_base_parents(m, root, "EQ");
+	add_flat(m, root, "5005990-1_neutral", lab_plain_components(m->arena, m->options->seed, "10.0.17763.2150"),
+		 "10.0.17763.2150");
+	return root;
+}
+
 /* Right in all but the build of its parent. */
 static struct lab_package *make_other_build(struct mill *m)
 {
@@ -460,6 +474,13 @@ static bool write_october(struct mill *m, struct ib_error **err)
 	       (!is_small(m) || lab_containers_checkpoint(&c, LAB_4C, err));
 }
 
+static bool write_plain(struct mill *m, struct ib_error **err)
+{
+	const struct delivery d = { .file = "windows10.0-kb5005990-x64.msu", .release = LAB_9B };
+
+	return write_msu(m, make_plain(m), &d, err);
+}
+
 static bool write_other_build(struct mill *m, struct ib_error **err)
 {
 	const struct delivery d = { .file = "refused/windows10.0-kb5005565-x64.msu", .release = LAB_9B };
@@ -495,5 +516,5 @@ bool lab_packages_write(const struct lab_world_options *options, const char *dir
 	struct mill m = { .pki = pki, .options = options, .dir = dir };
 	return run(&m, write_stack, err) && run(&m, write_april, err) && run(&m, write_september, err) &&
 	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_other_build, err) &&
-	       run(&m, write_safe_os, err) && run(&m, write_setup, err);
+	       run(&m, write_plain, err) && run(&m, write_safe_os, err) && run(&m, write_setup, err);
 }

@@ -1,0 +1,142 @@
+#include "build/internal.h"
+
+/* Compare two images and say what differs, as one document. */
+
+struct side {
+	const char *path;
+	unsigned index;
+	struct ib_media *media;
+	struct ib_input *in;
+	struct ib_wim *wim;
+	struct ib_store *store;
+};
+
+static void side_clear(struct side *s)
+{
+	ib_store_free(s->store);
+	ib_wim_free(s->wim);
+	ib_input_unref(s->in);
+	ib_media_free(s->media);
+}
+
+/* A WIM, or the install.wim of a disc. */
+static bool open_wim(struct side *s, struct ib_error **err)
+{
+	ib_auto_input file = NULL;
+	char magic[8] = { 0 };
+
+	if (!ib_input_open(s->path, &file, err) ||
+	    !ib_input_read(file, 0, magic, (size_t)MIN(sizeof(magic), ib_input_size(file)), err))
+		return false;
+	if (memcmp(magic, "MSWIM\0\0", 8) == 0)
+		return ib_wim_open_file(s->path, NULL, &s->wim, err); /* by its path: it may be split */
+	if (!ib_media_open(file, &s->media, err))
+		return ib_while(err, "looking for a WIM or a disc");
+	const struct ib_media_entry *e = ib_media_find(s->media, "sources/install.wim");
+	if (!e)
+		return ib_throw(err, IB_ERR_INPUT, "'%s' holds no 'sources/install.wim'", s->path);
+	return ib_media_file(s->media, e, &s->in, err) && ib_wim_open(s->in, NULL, &s->wim, err);
+}
+
+static bool open_side(struct side *s, struct ib_error **err)
+{
+	if (!open_wim(s, err))
+		return ib_while(err, "opening '%s'", s->path);
+	unsigned count = ib_wim_info(s->wim)->image_count;
+	if (s->index == 0 && count != 1) {
+		ib_throw(err, IB_ERR_USAGE, "'%s' holds %u images", s->path, count);
+		return ib_hint(err, "say which: %s:1", s->path);
+	}
+	s->index = s->index ? s->index : 1;
+	return ib_store_open(s->wim, s->index, 0, &s->store, err) || ib_while(err, "opening '%s'", s->path);
+}
+
+static JsonObject *side_json(const struct side *s)
+{
+	const struct ib_store_info *i = ib_store_info(s->store);
+	g_autofree char *name = ib_wim_image_property(s->wim, s->index, "NAME"), *version = ib_version_text(&i->version);
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "file", s->path);
+	json_object_set_int_member(o, "index", s->index);
+	json_object_set_string_member(o, "name", name ? name : "");
+	json_object_set_string_member(o, "edition", i->edition);
+	json_object_set_string_member(o, "version", version);
+	return o;
+}
+
+static void set_or_null(JsonObject *o, const char *name, const char *text)
+{
+	if (text)
+		json_object_set_string_member(o, name, text);
+	else
+		json_object_set_null_member(o, name);
+}
+
+/* Lists by kind; a kind without differences is an empty list, so that nothing is left to guess. */
+static void set_differences(JsonObject *o, const GPtrArray *list)
+{
+	JsonObject *counts = json_object_new(), *all = json_object_new();
+	JsonArray *kinds[IB_DIFF_KINDS];
+
+	json_object_set_boolean_member(o, "same", list->len == 0);
+	json_object_set_object_member(o, "counts", counts);
+	json_object_set_object_member(o, "differences", all);
+	for (unsigned k = 0; k < IB_DIFF_KINDS; k++) {
+		kinds[k] = json_array_new();
+		json_object_set_array_member(all, ib_diff_kind_word(k), kinds[k]);
+	}
+	for (guint i = 0; i < list->len; i++) {
+		const struct ib_difference *d = g_ptr_array_index(list, i);
+		JsonObject *item = json_object_new();
+		json_object_set_string_member(item, "name", d->name);
+		if (d->field)
+			json_object_set_string_member(item, "field", d->field);
+		set_or_null(item, "a", d->a);
+		set_or_null(item, "b", d->b);
+		json_array_add_object_element(kinds[d->kind], item);
+	}
+	for (unsigned k = 0; k < IB_DIFF_KINDS; k++)
+		json_object_set_int_member(counts, ib_diff_kind_word(k), json_array_get_length(kinds[k]));
+}
+
+/* One line a difference, for people and for diff and grep. */
+static char *text_of(const struct side *a, const struct side *b, const GPtrArray *list)
+{
+	GString *s = g_string_new(NULL);
+	const struct side *const sides[2] = { a, b };
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct ib_store_info *info = ib_store_info(sides[i]->store);
+		g_autofree char *version = ib_version_text(&info->version);
+		g_string_append_printf(s, "%c: %s:%u %s %s\n", "ab"[i], sides[i]->path, sides[i]->index, info->edition, version);
+	}
+	for (guint i = 0; i < list->len; i++) {
+		const struct ib_difference *d = g_ptr_array_index(list, i);
+		g_string_append_printf(s, "%-10s %s%s%s: %s -> %s\n", ib_diff_kind_word(d->kind), d->name, d->field ? " " : "",
+				       d->field ? d->field : "", d->a ? d->a : "-", d->b ? d->b : "-");
+	}
+	g_string_append_printf(s, "%u differences\n", list->len);
+	return g_string_free(s, FALSE);
+}
+
+bool ib_diff_images(const char *a, unsigned index_a, const char *b, unsigned index_b, char **ret_json, char **ret_text,
+		    bool *ret_same, struct ib_error **err)
+{
+	struct side sa = { .path = a, .index = index_a }, sb = { .path = b, .index = index_b };
+	g_autoptr(GPtrArray) list = NULL;
+	bool ok = open_side(&sa, err) && open_side(&sb, err) && ib_store_diff(sa.store, sb.store, &list, err);
+
+	if (ok) {
+		g_autoptr(JsonObject) o = json_object_new();
+		json_object_set_object_member(o, "a", side_json(&sa));
+		json_object_set_object_member(o, "b", side_json(&sb));
+		set_differences(o, list);
+		*ret_json = json_text(o);
+		*ret_text = text_of(&sa, &sb, list);
+		*ret_same = list->len == 0;
+	}
+	side_clear(&sa);
+	side_clear(&sb);
+	return ok;
+}

@@ -1,0 +1,271 @@
+/*
+ * servicing: what other installers of updates do wrong, each as a case that we do right: elements they ignore, versions
+ * they do not compare, names they take from the wrong attribute, types they refuse.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "servicing/internal.h"
+
+#define HEAD                                                                                                       \
+	"<?xml version=\"1.0\" encoding=\"utf-8\"?><assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\" "          \
+	"manifestVersion=\"1.0\">"
+#define IDENTITY(arch)                                                                                             \
+	"<assemblyIdentity name=\"Lab-Thing\" version=\"10.0.17763.1\" processorArchitecture=\"" arch              \
+	"\" language=\"neutral\" publicKeyToken=\"31bf3856ad364e35\" versionScope=\"nonSxS\"/>"
+#define PACKAGE_IDENTITY                                                                                           \
+	"<assemblyIdentity name=\"Lab-Package\" version=\"10.0.17763.1\" processorArchitecture=\"amd64\" "         \
+	"language=\"neutral\" publicKeyToken=\"31bf3856ad364e35\"/>"
+#define HASH                                                                                                       \
+	"<asmv2:hash xmlns:asmv2=\"urn:schemas-microsoft-com:asm.v2\" "                                            \
+	"xmlns:dsig=\"http://www.w3.org/2000/09/xmldsig#\"><dsig:Transforms><dsig:Transform "                      \
+	"Algorithm=\"urn:schemas-microsoft-com:HashTransforms.Identity\"/></dsig:Transforms><dsig:DigestMethod "   \
+	"Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha256\"/>"                                                 \
+	"<dsig:DigestValue>47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=</dsig:DigestValue></asmv2:hash>"
+
+/* A store with a registry and no files: enough to say what a manifest brings. */
+struct world {
+	struct ib_store s;
+	struct ib_manifest *m;
+	GPtrArray *effects;
+};
+
+static bool open_world(struct world *w, const char *xml, struct ib_error **err)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(xml, strlen(xml));
+	struct ib_key *key;
+
+	*w = (struct world){ .s = { .arch = (char *)"amd64", .drive = (char *)"C:", .control_set = 1 } };
+	ib_svc_notes_init(&w->s);
+	w->s.hives[IB_HIVE_SYSTEM] = ib_hive_new("ROOT");
+	w->s.hives[IB_HIVE_SOFTWARE] = ib_hive_new("ROOT");
+	cr_assert(ib_key_make(w->s.hives[IB_HIVE_SYSTEM], ib_hive_root(w->s.hives[IB_HIVE_SYSTEM]), "DriverDatabase\\x", &key, err));
+	return ib_manifest_parse(bytes, NULL, "x", &w->m, err) && ib_svc_effects(&w->s, w->m, &w->effects, err);
+}
+
+static void close_world(struct world *w)
+{
+	g_clear_pointer(&w->effects, g_ptr_array_unref);
+	ib_manifest_free(w->m);
+	ib_hive_free(w->s.hives[IB_HIVE_SYSTEM]);
+	ib_hive_free(w->s.hives[IB_HIVE_SOFTWARE]);
+	g_ptr_array_unref(w->s.notes);
+	g_hash_table_unref(w->s.noted);
+}
+
+static const struct ib_effect *effect(const struct world *w, enum ib_effect_kind kind, const char *path)
+{
+	for (guint i = 0; w->effects && i < w->effects->len; i++) {
+		const struct ib_effect *e = w->effects->pdata[i];
+		if (e->kind == kind && !g_strcmp0(e->path, path))
+			return e;
+	}
+	return NULL;
+}
+
+/* The target is called by its name; sourceName is what it was called when it was built. */
+Test(servicing_elements, file_target_is_its_name)
+{
+	struct world w;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64") "<file name=\"real.dll\" sourceName=\"src.dll\" sourcePath=\".\\\" "
+			    "importPath=\"$(build.nttree)\\\" destinationPath=\"$(runtime.system32)\\\">" HASH "</file></assembly>",
+			    &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_not_null(effect(&w, EFFECT_FILE, "Windows\\System32\\real.dll"));
+	cr_assert_null(effect(&w, EFFECT_FILE, "Windows\\System32\\src.dll"));
+	close_world(&w);
+}
+
+/* Without a destination a file stays in the store, and that is no error. */
+Test(servicing_elements, file_without_destination)
+{
+	struct world w;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64") "<file name=\"private.dll\">" HASH "</file></assembly>", &err));
+	cr_assert_eq(w.effects->len, 0);
+	cr_assert_eq(w.m->files->len, 1);
+	close_world(&w);
+}
+
+/* Folders are made, also empty ones. */
+Test(servicing_elements, directories)
+{
+	struct world w;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64") "<directories><directory destinationPath=\"$(runtime.programData)\\Lab\\\">"
+			    "<securityDescriptor name=\"S\"/></directory></directories><trustInfo><security><accessControl>"
+			    "<securityDescriptorDefinitions><securityDescriptorDefinition name=\"S\" sddl=\"O:SYG:SYD:(A;;FA;;;SY)\"/>"
+			    "</securityDescriptorDefinitions></accessControl></security></trustInfo></assembly>", &err));
+	const struct ib_effect *e = effect(&w, EFFECT_DIRECTORY, "ProgramData\\Lab");
+	cr_assert_not_null(e);
+	cr_assert_str_eq(((const struct ib_directory *)e->source)->sddl, "O:SYG:SYD:(A;;FA;;;SY)");
+	close_world(&w);
+}
+
+/* wow64 and x86 components: files to SysWOW64, values to Wow6432Node, SYSTEM to where all have it. */
+Test(servicing_elements, registry_of_32_bit_components)
+{
+	static const char *const archs[] = { "wow64", "x86" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(archs); i++) {
+		struct world w;
+		ib_auto_error err = NULL;
+		g_autofree char *xml = g_strdup_printf(
+			HEAD "<assemblyIdentity name=\"Lab-Thing\" version=\"10.0.17763.1\" processorArchitecture=\"%s\" "
+			     "language=\"neutral\" publicKeyToken=\"31bf3856ad364e35\" versionScope=\"nonSxS\"/>"
+			     "<file name=\"a.dll\" destinationPath=\"$(runtime.system32)\\\">" HASH "</file><registryKeys>"
+			     "<registryKey keyName=\"HKEY_LOCAL_MACHINE\\SOFTWARE\\Lab\"><registryValue name=\"v\" valueType=\"REG_SZ\" "
+			     "value=\"x\"/></registryKey><registryKey keyName=\"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Lab\"/>"
+			     "</registryKeys></assembly>", archs[i]);
+		cr_assert(open_world(&w, xml, &err), "%s", archs[i]);
+		cr_assert_not_null(effect(&w, EFFECT_FILE, "Windows\\SysWOW64\\a.dll"), "%s", archs[i]);
+		cr_assert_not_null(effect(&w, EFFECT_VALUE, "Wow6432Node\\Lab"), "%s", archs[i]);
+		cr_assert_not_null(effect(&w, EFFECT_KEY, "ControlSet001\\Lab"), "%s", archs[i]);
+		close_world(&w);
+	}
+}
+
+/* A macro nobody knows is an error, never a folder of that name; bootDrive is known. */
+Test(servicing_elements, macros)
+{
+	struct world w;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64") "<file name=\"a\" destinationPath=\"$(runtime.bootDrive)\\\">" HASH
+			    "</file></assembly>", &err));
+	cr_assert_not_null(effect(&w, EFFECT_FILE, "a"));
+	close_world(&w);
+	cr_assert_not(open_world(&w, HEAD IDENTITY("amd64") "<file name=\"a\" destinationPath=\"$(runtime.nowhere)\\\">" HASH
+				"</file></assembly>", &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	cr_assert(strstr(ib_error_cause(err), "$(runtime.nowhere)"));
+	close_world(&w);
+}
+
+/* Names that Windows cannot hold: refused where the package names them. */
+Test(servicing_elements, escaping_and_impossible_names)
+{
+	static const char *const bad[] = {
+		"name=\"..\\x\" destinationPath=\"$(runtime.windows)\"", "name=\"C:\\x\" destinationPath=\"$(runtime.windows)\"",
+		"name=\"x:stream\" destinationPath=\"$(runtime.windows)\"", "name=\"nul.txt\" destinationPath=\"$(runtime.windows)\"",
+		"name=\"sub\\COM1\" destinationPath=\"$(runtime.windows)\"", "name=\"a. \" destinationPath=\"$(runtime.windows)\"",
+		"name=\"a&#x9;b\" destinationPath=\"$(runtime.windows)\"", "name=\"a\" destinationPath=\"$(runtime.windows)\\..\\..\\x\"",
+		"name=\"a\" destinationPath=\"D:\\x\"", "name=\"a\" destinationPath=\"$(runtime.windows)\\x:y\"",
+		"name=\"a\" destinationPath=\"$(runtime.windows)\\aux\"", "name=\"a\" destinationPath=\"\\\\server\\share:x\"",
+		"name=\"a\" destinationName=\"..\\b\" destinationPath=\"$(runtime.windows)\"",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *xml = g_strdup_printf(HEAD IDENTITY("amd64") "<file %s>" HASH "</file></assembly>", bad[i]);
+		ib_auto_error err = NULL;
+		struct world w;
+		cr_assert_not(open_world(&w, xml, &err), "'%s' was accepted", bad[i]);
+		cr_assert_eq(ib_error_code(err), IB_ERR_INPUT, "%s", bad[i]);
+		close_world(&w);
+	}
+}
+
+/* Services, groups, firewall rules, events and tasks are no strangers. */
+Test(servicing_elements, memberships)
+{
+	struct world w;
+	ib_auto_error err = NULL;
+
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64")
+			    "<memberships><categoryMembership><id name=\"Microsoft.Windows.Categories.Services\" version=\"1\" "
+			    "publicKeyToken=\"x\" typeName=\"Service\"/><categoryInstance subcategory=\"lab\"><serviceData name=\"lab\" "
+			    "start=\"auto\" type=\"win32OwnProcess\" imagePath=\"x\"/></categoryInstance></categoryMembership>"
+			    "<categoryMembership><id name=\"m\" version=\"1\" publicKeyToken=\"x\" typeName=\"SvcHost\"/>"
+			    "<categoryInstance subcategory=\"netsvcs\"><serviceGroup position=\"1\" serviceName=\"lab\"/></categoryInstance>"
+			    "</categoryMembership><categoryMembership><id name=\"m\" version=\"1\" publicKeyToken=\"x\" "
+			    "typeName=\"BootCritical\"/></categoryMembership></memberships><mof name=\"x.mof\"/></assembly>", &err));
+	cr_assert_eq(((const struct ib_effect *)w.effects->pdata[0])->kind, EFFECT_SERVICE);
+	cr_assert_not_null(effect(&w, EFFECT_SVCHOST, "netsvcs"));
+	cr_assert_eq(w.m->other->len, 1, "only the MOF is named as not carried out");
+	cr_assert_str_eq(w.m->other->pdata[0], "mof");
+	close_world(&w);
+}
+
+/* ---- packages ---- */
+
+static struct ib_mum *mum(const char *package, struct ib_error **err)
+{
+	g_autofree char *xml = g_strconcat(HEAD PACKAGE_IDENTITY, package, "</assembly>", NULL);
+	g_autoptr(GBytes) bytes = g_bytes_new(xml, strlen(xml));
+	struct ib_mum *m = NULL;
+
+	return ib_mum_parse(bytes, "update.mum", &m, err) ? m : NULL;
+}
+
+/* An element inside an update that nobody knows is named, and the package still read. */
+Test(servicing_elements, unknown_child_of_update)
+{
+	ib_auto_error err = NULL;
+	struct ib_mum *m = mum("<package releaseType=\"Update\"><update name=\"u\"><customInformation/><strange/><component>" IDENTITY("amd64")
+			       "</component></update></package>", &err);
+
+	cr_assert_not_null(m);
+	const struct ib_update *u = m->updates->pdata[0];
+	cr_assert_eq(u->components->len, 1);
+	cr_assert_eq(u->other->len, 1);
+	cr_assert_str_eq(u->other->pdata[0], "strange");
+	ib_mum_free(m);
+}
+
+/* Parents, the servicing stack, features and what a capability depends on are read. */
+Test(servicing_elements, applicability_is_read)
+{
+	ib_auto_error err = NULL;
+	struct ib_mum *m = mum("<package releaseType=\"OnDemand Pack\"><parent buildCompare=\"EQ\" revisionCompare=\"GE\">" IDENTITY("amd64")
+			       "</parent><installerAssembly name=\"Microsoft-Windows-ServicingStack\" version=\"10.0.17763.2170\" "
+			       "processorArchitecture=\"amd64\" language=\"neutral\" publicKeyToken=\"31bf3856ad364e35\"/>"
+			       "<declareCapability><capability><capabilityIdentity name=\"Lab.Language\" version=\"1.0\" "
+			       "language=\"zh-CN\"/></capability><dependency><capabilityIdentity name=\"Lab.Base\" version=\"1.0\"/>"
+			       "</dependency><satelliteInfo><declare/></satelliteInfo><oddity/></declareCapability>"
+			       "<update name=\"F\"><selectable disposition=\"staged\"><detectNone default=\"false\"/></selectable>"
+			       "<applicable disposition=\"staged\"><detectUpdate><parent>" IDENTITY("amd64") "</parent>"
+			       "<update name=\"G\"/></detectUpdate></applicable></update></package>", &err);
+
+	cr_assert_not_null(m, "%s", err ? ib_error_cause(err) : "");
+	cr_assert_eq(m->installer.part[3], 2170);
+	cr_assert_str_eq(((struct ib_parent *)m->parents->pdata[0])->revision_compare, "GE");
+	cr_assert_str_eq(m->capability_language, "zh-CN");
+	cr_assert_eq(m->needs->len, 1);
+	cr_assert_str_eq(((struct ib_needed_capability *)m->needs->pdata[0])->name, "Lab.Base");
+	cr_assert_eq(m->other->len, 1);
+	cr_assert_str_eq(m->other->pdata[0], "declareCapability/oddity");
+	const struct ib_update *u = m->updates->pdata[0];
+	cr_assert(u->selectable && !u->default_on);
+	cr_assert_str_eq(u->detect_update, "G");
+	ib_mum_free(m);
+}
+
+/* distribution, service, build, revision govern the four parts; each comparison word. */
+Test(servicing_elements, all_compare_attributes)
+{
+	static const struct {
+		const char *distribution, *service, *build, *revision, *wanted, *found;
+		bool want;
+	} cases[] = {
+		{ "GE", NULL, NULL, NULL, "10.0.0.0", "11.5.1.1", true },
+		{ "EQ", NULL, NULL, NULL, "10.0.0.0", "11.0.0.0", false },
+		{ NULL, "GE", NULL, NULL, "6.1.7601.1", "6.3.9600.1", true },
+		{ NULL, "EQ", "GE", NULL, "6.1.7601.1", "6.3.9600.1", false },
+		{ NULL, NULL, "EQ", "EQ", "10.0.17763.5", "10.0.17763.5", true },
+		{ NULL, NULL, "EQ", "EQ", "10.0.17763.5", "10.0.17763.6", false },
+		{ NULL, NULL, "EQ", "LE", "10.0.17763.5", "10.0.17763.6", false },
+		{ NULL, NULL, "EQ", "GT", "10.0.17763.5", "10.0.17763.5", false },
+		{ NULL, NULL, "EQ", "any", "10.0.17763.5", "10.0.17763.1", true },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ib_parent p = { .distribution_compare = cases[i].distribution, .service_compare = cases[i].service,
+				       .build_compare = cases[i].build, .revision_compare = cases[i].revision };
+		struct ib_version wanted, found;
+		cr_assert(ib_version_parse(cases[i].wanted, &wanted) && ib_version_parse(cases[i].found, &found));
+		cr_assert_eq(ib_svc_version_matches(&p, &wanted, &found), cases[i].want, "case %zu", i);
+	}
+}
