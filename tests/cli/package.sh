@@ -86,5 +86,5 @@ expect 3 'is not the name of a file below its component' "$imgbuild" package ext
 expect 2 "not 'show'" "$imgbuild" package show cab
 expect 2 "needs '-o DIR'" "$imgbuild" package extract cab
 expect 2 "neither '--output'" "$imgbuild" package list cab -o x
-expect 2 'words were given' "$imgbuild" package list
+expect 2 'was given' "$imgbuild" package list
 expect 5 '' "$imgbuild" package extract cab -o /proc/no/such
