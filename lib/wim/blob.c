@@ -163,8 +163,9 @@ static bool prepare_chunks(struct blob_stream *s, struct ib_error **err)
 				"'%s' is damaged: the resource at byte %" PRIu64 " of %" PRIu64
 				" bytes cannot hold %" PRIu64, source_name(s), b->at, b->stored, b->size);
 	s->offsets = g_try_new0(uint64_t, count + 1);
-	s->in = g_try_malloc(s->chunk);
-	s->plain = g_try_malloc(s->chunk);
+	/* Most blobs are smaller than a chunk, and each is opened by itself: no more than it needs. */
+	s->in = g_try_malloc((gsize)MAX(MIN(s->chunk, b->size), 1));
+	s->plain = g_try_malloc((gsize)MAX(MIN(s->chunk, b->size), 1));
 	if (!s->offsets || !s->in || !s->plain)
 		return ib_throw_memory(err);
 	if (spool)
