@@ -162,7 +162,7 @@ static bool read_files(struct ib_cabinet *c, unsigned count, uint64_t at, struct
 	size_t done = 0;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t where = (uint32_t)done;
-		size_t size;
+		size_t size = 0;
 		if (!add_file(c, raw + done, most - done, &size, name, err))
 			return false;
 		g_array_append_val(c->entries, where);

@@ -63,7 +63,7 @@ for kb in kb5001384 $(basename $lcu -x64.msu | cut -d- -f2) kb5006672; do
 	unpack lab/psfx/windows10.0-$kb-x64.msu psfx-$kb
 	compare full-$kb psfx-$kb $([ $kb = kb5005568 ] && echo 4 || echo 20)
 done
-[ "$forward" -gt 40 ] && [ "$((null + complete))" -gt 0 ] && [ "$compressed" -gt 25 ] ||
+[ "$forward" -gt 25 ] && [ "$((null + complete))" -gt 0 ] && [ "$compressed" -gt 25 ] ||
 	fail "$forward forward, $null without a base, $complete complete, $compressed manifests"
 [ "$(($(stat -c %s lab/psfx/$lcu) * 3))" -lt "$(stat -c %s lab/$lcu)" ] || fail "differentials do not make it small"
 
