@@ -25,6 +25,7 @@ struct job {
 
 struct spool {
 	int fd;
+	char *name;                 /* for messages: where the room is needed */
 	struct out_buffer out;
 	struct spool_params params;
 	struct ib_codec_pool *pool; /* NULL: no compression */
@@ -108,7 +109,8 @@ bool ib_wim_spool_new(const struct spool_params *params, struct spool **ret, str
 	s->fd = fd;
 	fd = -1;
 	g_queue_init(&s->jobs);
-	ib_wim_out_init(&s->out, &(struct ib_output){ .fd = s->fd, .name = params->dir ? "spool" : "spool in memory" });
+	s->name = params->dir ? g_strdup_printf("%s/(new content, unnamed)", params->dir) : g_strdup("new content in memory");
+	ib_wim_out_init(&s->out, &(struct ib_output){ .fd = s->fd, .name = s->name });
 	s->ahead_size = MAX(SPOOL_AHEAD, params->chunk);
 	s->ahead = g_malloc(s->ahead_size);
 	if (ib_wim_codec_of(params->compression, &codec) &&
@@ -136,6 +138,7 @@ void ib_wim_spool_free(struct spool *s)
 	ib_wim_out_fini(&s->out);
 	ib_fd_close(&s->fd);
 	g_free(s->ahead);
+	g_free(s->name);
 	g_free(s);
 }
 
