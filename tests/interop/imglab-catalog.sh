@@ -51,6 +51,7 @@ openssl cms -verify -binary -inform DER -in list.p7s -content list -CAfile certs
 
 # 3. every catalog of every good package is accepted with the lab's root, and with no other
 for file in packages/*.msu packages/*.cab packages/refused/*-unknown.msu; do
+	[[ $file != *-setup.cab ]] || continue # signed itself, it has no catalog
 	name=$(basename "$file")
 	mkdir -p "x/$name"
 	case $file in
