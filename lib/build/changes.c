@@ -136,7 +136,7 @@ static bool plan_uninstall(struct build *b, const char *name, bool capability, s
 
 bool remove_plan(struct build *b, struct ib_error **err)
 {
-	enum ib_removal_technique technique;
+	enum ib_removal_technique technique = 0;
 
 	if (!removal_technique(ib_ini_text(b->p, "remove", "technique"), &technique, err))
 		return false;

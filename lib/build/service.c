@@ -272,7 +272,7 @@ static bool remove_one(struct service *s, const char *name, struct ib_error **er
 
 	if (!need_store(s, err) || !load_manifest(s, name, &m, err))
 		return false;
-	enum ib_removal_technique technique;
+	enum ib_removal_technique technique = 0;
 	if (!removal_technique(s->o->technique, &technique, err)) {
 		ib_ini_free(m);
 		return false;

@@ -264,7 +264,7 @@ static bool open_path(const char *path, const struct ib_package_options *options
 bool ib_package_open(const char *path, const struct ib_package_options *options, struct ib_package **ret,
 		     struct ib_error **err)
 {
-	GPtrArray *packages;
+	GPtrArray *packages = NULL;
 
 	if (!open_path(path, options, false, &packages, err))
 		return false;

@@ -107,9 +107,10 @@ expect 5 'Not a directory' build -o made/mine/letter.txt/x
 rm -r made/mine
 snapshot made > before
 
-# 5. a limit on the size of files: a write fails in the middle, while new content is gathered and while the disc is written
-(trap '' XFSZ; ulimit -f 256; expect 5 'File too large' build -o made/image; says 'new content')
-clean 'a limit on new content'
+# 5. a limit on the size of files: a write fails in the middle, while the recovery environment is taken out and while
+# the disc is written
+(trap '' XFSZ; ulimit -f 256; expect 5 'File too large' build -o made/image; says 'winre.wim')
+clean 'a limit on temporary files'
 (trap '' XFSZ; ulimit -f $(($(stat -c %s good.iso) / 1024 - 1024)); expect 5 'File too large' build -o made/image; says "$iso")
 clean 'a limit on files'
 

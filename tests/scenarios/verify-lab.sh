@@ -46,7 +46,7 @@ print(' '.join(sorted({f['id'] for f in d['store_findings'] if f['subject'] and 
 seen=
 # files WANT COMMANDS ARGUMENT…
 files() {
-	cp base.wim broken.wim
+	cp "${from:-base.wim}" broken.wim
 	wimupdate broken.wim 1 <<< "$2" > wimupdate.log 2>&1 || { cat wimupdate.log; fail "wimupdate"; }
 	judge broken.wim "$1" "${@:3}"
 }
@@ -107,6 +107,19 @@ from=nine.wim values winner-not-highest SOFTWARE "[$soft\\$family\\10.0]
 @=\"10.0.17763.1\""
 # catalogs of a publisher nobody trusts
 judge base.wim catalog-untrusted --trust "$keys/unknown-root.pem"
+
+# a driver package
+"$imgbuild" service base.wim:1 --add-driver "$media/drivers/labdisk" --trust "$media/lab-root.pem" --progress=none -o driven.wim > /dev/null
+expect 0 good "$imgbuild" verify driven.wim --trust "$media/lab-root.pem"
+wimdir driven.wim 1 > tree
+disk=$(basename "$(one '/FileRepository/labdisk.inf_amd64_[0-9a-f]*$')")
+from=driven.wim files driver-inf-missing 'delete /Windows/INF/oem0.inf'
+from=driven.wim files driver-inf-changed 'add other /Windows/INF/oem0.inf'
+mkdir folder && from=driven.wim files driver-inf-unreadable 'delete /Windows/INF/oem0.inf
+add folder /Windows/INF/oem0.inf'
+from=driven.wim files driver-catalog-missing "delete \"$(one '/CatRoot/.*/oem0.cat$')\""
+from=driven.wim values driver-record SYSTEM "[-$sys\\DriverDatabase\\DriverPackages\\$disk]"
+judge driven.wim 'catalog-untrusted driver-catalog-untrusted' --trust "$keys/unknown-root.pem"
 
 # what the page lists and was not broken here: damage of the file itself, which tests of lib/wim make
 python3 - "$IB_SRC/docs/json.md" $seen <<'PY'
