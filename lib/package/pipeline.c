@@ -1,6 +1,8 @@
 /*
  * Jobs run on several threads and come out in the order they went in. Bounded by what they cost in bytes: a worker
- * whose job would exceed the budget waits, unless its job is the next to come out, which always goes on.
+ * whose job would exceed the budget waits, unless its job is the next to come out, which always goes on. The thread
+ * that puts and delivers is one of them: where it would wait, it runs a job itself, which may exceed the budget by
+ * what that one costs, as nobody else could make room by delivering.
  */
 #include "package/internal.h"
 
@@ -11,6 +13,7 @@ struct slot {
 	void *job;
 	uint64_t cost;
 	bool done;
+	bool own; /* run by the thread that delivers: must not wait for room */
 };
 
 struct pipeline {
@@ -60,7 +63,7 @@ struct pipeline *package_pipeline_new(unsigned threads, uint64_t budget, const s
 	g_cond_init(&pl->work);
 	g_cond_init(&pl->room);
 	g_cond_init(&pl->done);
-	for (unsigned i = 0; threads > 1 && i < threads; i++)
+	for (unsigned i = 1; i < threads; i++)
 		g_ptr_array_add(pl->threads, g_thread_new("payload", worker, pl));
 	return pl;
 }
@@ -68,7 +71,7 @@ struct pipeline *package_pipeline_new(unsigned threads, uint64_t budget, const s
 void package_pipeline_reserve(struct pipeline *pl, struct slot *slot, uint64_t bytes)
 {
 	g_mutex_lock(&pl->lock);
-	while (!pl->stop && g_queue_peek_head(&pl->order) != slot && pl->used + bytes > pl->budget)
+	while (!pl->stop && !slot->own && g_queue_peek_head(&pl->order) != slot && pl->used + bytes > pl->budget)
 		g_cond_wait(&pl->room, &pl->lock);
 	pl->used += bytes;
 	slot->cost += bytes;
@@ -104,6 +107,22 @@ static bool deliver(struct pipeline *pl, struct slot *s, struct ib_error **err)
 	return ok;
 }
 
+/* Run the next job nobody has begun, lock held; over the budget only the head. @return false when there is none */
+static bool run_one(struct pipeline *pl)
+{
+	struct slot *s = g_queue_peek_head(&pl->todo);
+
+	if (!s || (pl->used > pl->budget && s != g_queue_peek_head(&pl->order)))
+		return false;
+	g_queue_pop_head(&pl->todo);
+	s->own = true;
+	g_mutex_unlock(&pl->lock);
+	pl->ops.run(s->job, pl, s, pl->data);
+	g_mutex_lock(&pl->lock);
+	s->done = true;
+	return true;
+}
+
 /* Hand out finished heads; wait for as many as leave at most `most` behind and the budget kept. */
 static bool drain(struct pipeline *pl, guint most, struct ib_error **err)
 {
@@ -111,7 +130,8 @@ static bool drain(struct pipeline *pl, guint most, struct ib_error **err)
 		g_mutex_lock(&pl->lock);
 		struct slot *head = g_queue_peek_head(&pl->order);
 		while (head && !head->done && (g_queue_get_length(&pl->order) > most || pl->used > pl->budget))
-			g_cond_wait(&pl->done, &pl->lock);
+			if (!run_one(pl))
+				g_cond_wait(&pl->done, &pl->lock);
 		if (!head || !head->done) {
 			g_mutex_unlock(&pl->lock);
 			return true;
