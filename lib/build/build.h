@@ -224,17 +224,25 @@ bool ib_service_run(const struct ib_service_options *options, char **ret_json, s
 bool ib_component_draft(const char *image, unsigned index, const char *name, char **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
+/** What ib_diff_images() compares. Everything is borrowed. */
+struct ib_diff_options {
+	size_t size;                /**< sizeof this struct */
+	const char *a, *b;          /**< a WIM, or an ISO: its sources/install.wim */
+	unsigned index_a, index_b;  /**< 1-based; 0: the only image */
+	const char *html;           /**< write a page there, too; NULL: none. Never one of the images */
+	const char *language;       /**< of the page: "en", "zh-CN"; NULL: "en" */
+	const char *data_dir;       /**< holds manifests/; needed with html */
+};
+
 /**
  * Say what differs from image a to image b: packages, features, components, services, policies, files, rights.
- * @param a,b            a WIM, or an ISO: its sources/install.wim
- * @param index_a,index_b  1-based; 0: the only image
- * @param ret_json       the document (docs/json.md); owned by the caller (g_free)
- * @param ret_text       the same, one line a difference; owned by the caller (g_free)
- * @param ret_same       whether nothing differs
- * Throws IB_ERR_USAGE (which image), IB_ERR_INPUT (no Windows image …).
+ * @param ret_json  the document (docs/json.md); owned by the caller (g_free)
+ * @param ret_text  the same, one line a difference; owned by the caller (g_free)
+ * @param ret_same  whether nothing differs
+ * Throws IB_ERR_USAGE (which image; the page is one of the images), IB_ERR_INPUT (no Windows image ...), IB_ERR_SYSTEM.
  */
-bool ib_diff_images(const char *a, unsigned index_a, const char *b, unsigned index_b, char **ret_json, char **ret_text,
-		    bool *ret_same, struct ib_error **err) IB_MUST_CHECK;
+bool ib_diff_images(const struct ib_diff_options *options, char **ret_json, char **ret_text, bool *ret_same,
+		    struct ib_error **err) IB_MUST_CHECK;
 
 /** Verify what lies at a delivery address as the receiver would: SHA256SUMS, its signature, every file. */
 bool ib_check_delivery(const struct ib_build_options *options, const char *url, const char *host_key, const char *key,

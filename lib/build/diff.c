@@ -1,5 +1,7 @@
 #include "build/internal.h"
 
+#include <sys/stat.h>
+
 /* Compare two images and say what differs, as one document. */
 
 struct side {
@@ -120,19 +122,73 @@ static char *text_of(const struct side *a, const struct side *b, const GPtrArray
 	return g_string_free(s, FALSE);
 }
 
-bool ib_diff_images(const char *a, unsigned index_a, const char *b, unsigned index_b, char **ret_json, char **ret_text,
-		    bool *ret_same, struct ib_error **err)
+/* ---- as a page ---- */
+
+static struct ib_report_image image_of(const struct side *s, char *texts[3])
 {
-	struct side sa = { .path = a, .index = index_a }, sb = { .path = b, .index = index_b };
+	const struct ib_store_info *i = ib_store_info(s->store);
+
+	texts[0] = g_strdup_printf("%u", s->index);
+	texts[1] = ib_wim_image_property(s->wim, s->index, "NAME");
+	texts[2] = ib_version_text(&i->version);
+	return (struct ib_report_image){
+		.file = s->path, .index = texts[0], .name = texts[1], .edition = i->edition, .version = texts[2],
+	};
+}
+
+static bool write_page(const struct ib_diff_options *o, const struct side *a, const struct side *b, const GPtrArray *list,
+		       struct ib_error **err)
+{
+	const char *kinds[IB_DIFF_KINDS + 1] = { NULL };
+	char *texts[2][3];
+	g_autofree struct ib_report_difference *all = g_new0(struct ib_report_difference, list->len + 1);
+	g_autoptr(GPtrArray) shown = g_ptr_array_sized_new(list->len);
+	g_autofree char *data = g_build_filename(o->data_dir, "manifests", "report", NULL);
+	g_autoptr(GBytes) page = NULL;
+
+	for (unsigned k = 0; k < IB_DIFF_KINDS; k++)
+		kinds[k] = ib_diff_kind_word(k);
+	for (guint i = 0; i < list->len; i++) {
+		const struct ib_difference *d = g_ptr_array_index(list, i);
+		all[i] = (struct ib_report_difference){ kinds[d->kind], d->name, d->field, d->a, d->b };
+		g_ptr_array_add(shown, &all[i]);
+	}
+	struct ib_report_diff r = { .size = sizeof r, .kinds = kinds, .differences = shown };
+	r.a = image_of(a, texts[0]);
+	r.b = image_of(b, texts[1]);
+	bool ok = ib_report_diff(&r, data, o->language ? o->language : "en", &page, err) &&
+		  ib_file_write(o->html, g_bytes_get_data(page, NULL), g_bytes_get_size(page), err);
+	for (unsigned i = 0; i < 6; i++)
+		g_free(texts[i / 3][i % 3]);
+	return ok;
+}
+
+/* A page written over an image would destroy what was compared. */
+static bool check_page(const struct ib_diff_options *o, struct ib_error **err)
+{
+	struct stat page, image;
+
+	if (!o->html || stat(o->html, &page) != 0)
+		return true;
+	for (unsigned i = 0; i < 2; i++)
+		if (stat(i ? o->b : o->a, &image) == 0 && image.st_dev == page.st_dev && image.st_ino == page.st_ino)
+			return ib_throw(err, IB_ERR_USAGE, "'%s' is one of the images", o->html);
+	return true;
+}
+
+bool ib_diff_images(const struct ib_diff_options *o, char **ret_json, char **ret_text, bool *ret_same, struct ib_error **err)
+{
+	struct side sa = { .path = o->a, .index = o->index_a }, sb = { .path = o->b, .index = o->index_b };
 	g_autoptr(GPtrArray) list = NULL;
-	bool ok = open_side(&sa, err) && open_side(&sb, err) && ib_store_diff(sa.store, sb.store, &list, err);
+	bool ok = check_page(o, err) && open_side(&sa, err) && open_side(&sb, err) &&
+		  ib_store_diff(sa.store, sb.store, &list, err) && (!o->html || write_page(o, &sa, &sb, list, err));
 
 	if (ok) {
-		g_autoptr(JsonObject) o = json_object_new();
-		json_object_set_object_member(o, "a", side_json(&sa));
-		json_object_set_object_member(o, "b", side_json(&sb));
-		set_differences(o, list);
-		*ret_json = json_text(o);
+		g_autoptr(JsonObject) doc = json_object_new();
+		json_object_set_object_member(doc, "a", side_json(&sa));
+		json_object_set_object_member(doc, "b", side_json(&sb));
+		set_differences(doc, list);
+		*ret_json = json_text(doc);
 		*ret_text = text_of(&sa, &sb, list);
 		*ret_same = list->len == 0;
 	}

@@ -7,6 +7,8 @@
  * (manifests/report/clauses.xml, glossary.xml). What the data does not prove is
  * printed as "not provided", never left out and never assumed.
  *
+ * What differs between two images is a page of the same look (ib_report_diff).
+ *
  * Same data, same bytes.
  */
 #ifndef IB_REPORT_REPORT_H
@@ -50,6 +52,27 @@ struct ib_report {
 	GPtrArray *approvals;   /**< role = name, detail = "required" */
 };
 
+/** An image that is compared; NULL texts are "not provided". */
+struct ib_report_image {
+	const char *file, *index, *name, *edition, *version;
+};
+
+/** One difference between two images. */
+struct ib_report_difference {
+	const char *kind;  /**< one of the kinds of struct ib_report_diff */
+	const char *name;  /**< what differs */
+	const char *field; /**< what of it, or NULL: the thing itself */
+	const char *a, *b; /**< what each image has; NULL: nothing */
+};
+
+/** What a page of differences says. Everything is borrowed for the call. */
+struct ib_report_diff {
+	size_t size;                  /**< sizeof this struct */
+	struct ib_report_image a, b;
+	const char *const *kinds;     /**< in the order they are shown, NULL-ended; the glossary has a term "kind-<kind>" of each */
+	const GPtrArray *differences; /**< struct ib_report_difference *; those of one name stand together */
+};
+
 /**
  * Write papers/risk-disclosure.<lang>.html, delivery-note.<lang>.html and acceptance.<lang>.html.
  * @param data_dir   manifests/report: style sheets, clauses, glossary
@@ -59,5 +82,17 @@ struct ib_report {
  */
 bool ib_report_write(const struct ib_report *report, const char *data_dir, char *const *languages,
 		     const char *out_dir, GPtrArray **ret_files, struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * What differs between two images, as one HTML page: the papers' look, nothing from outside, no script.
+ *
+ * Kinds without differences are shown as such. Invisible characters of names and values are made visible.
+ * @param data_dir  manifests/report: diff.xsl, common.xsl, glossary
+ * @param language  "zh-CN" or "en"
+ * @param ret       the page, UTF-8; owned by the caller (g_bytes_unref)
+ * Throws IB_ERR_INPUT: a bad glossary or style sheet, a language it lacks.
+ */
+bool ib_report_diff(const struct ib_report_diff *diff, const char *data_dir, const char *language, GBytes **ret,
+		    struct ib_error **err) IB_MUST_CHECK;
 
 #endif

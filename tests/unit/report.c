@@ -223,6 +223,66 @@ Test(report, many_notes, .timeout = 60)
 	remove_dir(papers_of(&r, data));
 }
 
+/* ---- what differs between two images ---- */
+
+static char *diff_page(const char *data, const char *const *kinds, const GPtrArray *list, const char *language,
+		       struct ib_error **err)
+{
+	struct ib_report_diff d = { .size = sizeof d, .kinds = kinds, .differences = list };
+	g_autoptr(GBytes) page = NULL;
+
+	d.a = (struct ib_report_image){ .file = "a<b>.wim", .index = "1", .version = "10.0.1.1" };
+	d.b = (struct ib_report_image){ .file = "b.wim", .index = "2", .name = "", .edition = "EnterpriseG" };
+	if (!ib_report_diff(&d, data, language, &page, err))
+		return NULL;
+	return g_strndup(g_bytes_get_data(page, NULL), g_bytes_get_size(page));
+}
+
+static const char *const diff_kinds[] = { "feature", "policy", "file", NULL };
+static struct ib_report_difference differences[] = {
+	{ "feature", "SMB1Protocol", NULL, "on", "off" },
+	{ "policy", "HKLM\\<script>", "\"'&<i>", "", NULL },
+	{ "policy", "HKLM\\<script>", "\xe2\x80\xae" "abc", NULL, "\xff\x01" "1" },
+};
+
+Test(report, differences_are_shown)
+{
+	g_autofree char *data = data_dir();
+	g_autoptr(GPtrArray) list = g_ptr_array_new();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(differences); i++)
+		g_ptr_array_add(list, &differences[i]);
+	for (char **l = both; *l; l++) {
+		ib_auto_error err = NULL;
+		g_autofree char *page = diff_page(data, diff_kinds, list, *l, &err);
+		bool en = strcmp(*l, "en") == 0;
+		cr_assert(page, "%s", err ? ib_error_cause(err) : "");
+		const char *const says[] = { "a&lt;b&gt;.wim", en ? "enabled" : "启用", en ? "disabled" : "禁用", "HKLM\\&lt;script&gt;",
+					     "\"'&amp;&lt;i&gt;", "[U+202E]abc", "[U+0001]1", en ? "not provided" : "未提供",
+					     en ? "No difference." : "没有差异。", en ? ">none<" : ">无<", en ? ">empty<" : ">空值<" };
+		for (size_t i = 0; i < G_N_ELEMENTS(says); i++)
+			cr_assert(strstr(page, says[i]), "%s: no '%s'", *l, says[i]);
+		cr_assert_null(strstr(page, "<script>"));
+	}
+}
+
+Test(report, bad_differences)
+{
+	static const char *const unknown[] = { "miracle", NULL };
+	g_autofree char *data = data_dir();
+	g_autoptr(GPtrArray) list = g_ptr_array_new();
+	ib_auto_error err = NULL;
+
+	cr_assert_null(diff_page(data, unknown, list, "en", &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	cr_assert(strstr(ib_error_cause(err), "kind-miracle"), "%s", ib_error_cause(err));
+	ib_error_clear(&err);
+	cr_assert_null(diff_page(data, diff_kinds, list, "fr", &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	ib_error_clear(&err);
+	cr_assert_null(diff_page("/nonexistent", diff_kinds, list, "en", &err));
+}
+
 /* ---- bad data files ---- */
 
 static char *data_with(const char *clauses)

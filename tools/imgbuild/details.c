@@ -59,8 +59,9 @@ static const struct {
 	  "A and B are images of a WIM, or of an ISO's install.wim. Compared are version and edition, packages, optional "
 	  "features, winning components, services, policies in the registry, and files with attributes and security; the "
 	  "component store and the hives themselves are told by these. One line a difference: kind, name, what A has, what "
-	  "B has. Times do not count, and no cause is named. The exit status is 0 whether something differs or not.",
-	  "imgbuild diff install.wim:1 out/mine/CMGE_V2020L_9B.iso:1" },
+	  "B has. Times do not count, and no cause is named. --html FILE writes the same as a page to read and to print, which "
+	  "needs nothing but itself. The exit status is 0 whether something differs or not.",
+	  "imgbuild diff install.wim:1 out/mine/CMGE_V2020L_9B.iso:1 --html differences.html --language zh-CN" },
 	{ "verify",
 	  "A folder: every listed file is compared with SHA256SUMS, a file nobody listed is a finding, and with --trust "
 	  "the signature is judged. An ISO or a WIM: the disc's descriptors and the component store of each Windows image; "
