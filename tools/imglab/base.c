@@ -144,7 +144,7 @@ static void add_recovery(struct base *b, struct lab_os *os)
 /* Build one image as an NTFS volume. @param ret  the volume's path; owned by the caller (g_free) */
 static bool build_volume(struct base *b, enum lab_image image, char **ret, struct ib_error **err)
 {
-	IB_CLEANUP(lab_os_clear) struct lab_os *os = lab_os_new(image, b->epoch);
+	IB_CLEANUP(lab_os_clear) struct lab_os *os = lab_os_new(image, lab_world_system(b->world), b->epoch);
 	g_autofree char *path = g_strdup_printf("%s/image-%d.ntfs", b->work, image);
 
 	for (guint i = 0; i < b->packages->len; i++) {
@@ -168,7 +168,10 @@ static bool build_wim(struct base *b, const char *name, const struct lab_wim_ima
 		      const enum lab_image *which, size_t count, struct ib_error **err)
 {
 	g_autofree char *path = g_build_filename(b->work, name, NULL);
-	g_autofree char *stamp = g_strdup_printf("%s %" G_GUINT64_FORMAT, name, b->options->seed);
+	const struct lab_system *system = lab_world_system(b->world);
+	bool client = system == &lab_system_client;
+	g_autofree char *stamp = g_strdup_printf("%s %" G_GUINT64_FORMAT "%s%s", name, b->options->seed, client ? "" : " ",
+						 client ? "" : system->word);
 	struct lab_wim_image images[2];
 	char *volumes[2] = { NULL };
 	bool ok = true;
@@ -176,6 +179,9 @@ static bool build_wim(struct base *b, const char *name, const struct lab_wim_ima
 	g_assert(count <= G_N_ELEMENTS(images));
 	for (size_t i = 0; i < count && ok; i++) {
 		images[i] = descriptions[i];
+		images[i].build = system->build;
+		images[i].branch = system->branch;
+		images[i].product_type = system->product_type;
 		ok = build_volume(b, which[i], &volumes[i], err);
 		images[i].volume = volumes[i];
 	}
@@ -197,20 +203,23 @@ static bool build_wims(struct base *b, struct ib_error **err)
 		{ .name = "Microsoft Windows PE (x64)", .edition = "WindowsPE", .product = "WindowsPE" },
 		{ .name = "Microsoft Windows Setup (x64)", .edition = "WindowsPE", .product = "WindowsPE", .boots = true },
 	};
-	static const struct lab_wim_image install[] = {
-		{ .name = "CMGE V2020-L", .display = "Windows 10 Enterprise G", .edition = "EnterpriseG", .product = "Client" },
-		{ .name = "Windows 10 Enterprise", .display = "Windows 10 Enterprise", .edition = "Enterprise",
-		  .product = "Client" },
-	};
+	const struct lab_system *system = lab_world_system(b->world);
+	struct lab_wim_image install[LAB_EDITIONS];
 	g_autofree char *winre = g_build_filename(b->work, "winre.wim", NULL);
 
 	if (!build_wim(b, "winre.wim", re, (const enum lab_image[]){ LAB_IMAGE_RE }, 1, err) ||
 	    !ib_file_read(winre, WIM_MAX, &b->winre, err))
 		return false;
 	lab_keep(b->arena, b->winre, (GDestroyNotify)g_bytes_unref);
+	for (size_t i = 0; i < LAB_EDITIONS; i++) {
+		const struct lab_edition *e = &system->editions[i];
+
+		install[i] = (struct lab_wim_image){ .name = e->image, .display = e->product, .edition = e->id,
+						     .product = system->installation };
+	}
 	return build_wim(b, "boot.wim", boot, (const enum lab_image[]){ LAB_IMAGE_PE, LAB_IMAGE_SETUP }, 2, err) &&
 	       build_wim(b, "install.wim", install,
-			 (const enum lab_image[]){ LAB_IMAGE_ENTERPRISE_G, LAB_IMAGE_ENTERPRISE }, 2, err);
+			 (const enum lab_image[]){ LAB_IMAGE_ENTERPRISE_G, LAB_IMAGE_ENTERPRISE }, LAB_EDITIONS, err);
 }
 
 /* ---- the disc ---- */
@@ -225,7 +234,7 @@ static bool add_bytes(struct ib_media_writer *w, const char *path, GBytes *bytes
 
 static GBytes *program(const struct base *b, const char *name)
 {
-	struct lab_pe pe = { .name = name, .arch = "amd64", .version = "10.0.17763.1", .description = name,
+	struct lab_pe pe = { .name = name, .arch = "amd64", .version = lab_release_version(b->world, LAB_RTM), .description = name,
 			     .seed = b->options->seed, .payload_bytes = 40960 };
 
 	return lab_pe_build(&pe);
@@ -250,8 +259,11 @@ static bool add_programs(struct base *b, struct ib_media_writer *w, struct ib_er
 	       add_bytes(w, "efi/boot/bootx64.efi", lab_boot_efi(), err) && add_bytes(w, "bootmgr.efi", lab_boot_efi(), err);
 }
 
-static bool add_texts(struct ib_media_writer *w, struct ib_error **err)
+static bool add_texts(struct base *b, struct ib_media_writer *w, struct ib_error **err)
 {
+	const struct lab_system *s = lab_world_system(b->world);
+	g_autofree char *info = g_strdup_printf("[BUILDINFO]\r\nBUILDARCH=amd64\r\nBuildBranch=%s\r\nBuildDate=%s\r\n", s->branch,
+						s->lab);
 	static const struct {
 		const char *path, *text;
 	} texts[] = {
@@ -260,15 +272,14 @@ static bool add_texts(struct ib_media_writer *w, struct ib_error **err)
 		{ "boot/boot.sdi", "lab\r\n" },
 		{ "efi/microsoft/boot/bcd", "lab\r\n" },
 		{ "sources/ei.cfg", "[Channel]\r\nVolume\r\n[VL]\r\n1\r\n" },
-		{ "sources/idwbinfo.txt", "[BUILDINFO]\r\nBUILDARCH=amd64\r\nBuildBranch=rs5_release\r\nBuildDate=180914-1434\r\n" },
-		{ "sources/lang.ini", "[Available UI Languages]\r\nen-US = 3\r\n\r\n[Fallback Languages]\r\nen-US = en-us\r\n" },
+				{ "sources/lang.ini", "[Available UI Languages]\r\nen-US = 3\r\n\r\n[Fallback Languages]\r\nen-US = en-us\r\n" },
 		{ "support/logging/readme.txt", "A laboratory disc: nothing on it comes from Microsoft.\r\n" },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		if (!add_bytes(w, texts[i].path, g_bytes_new_static(texts[i].text, strlen(texts[i].text)), err))
 			return false;
-	return true;
+	return add_bytes(w, "sources/idwbinfo.txt", g_bytes_new(info, strlen(info)), err);
 }
 
 static bool add_wims(struct base *b, struct ib_media_writer *w, struct ib_error **err)
@@ -289,7 +300,7 @@ static bool add_wims(struct base *b, struct ib_media_writer *w, struct ib_error 
 
 static bool write_iso(struct base *b, const char *path, struct ib_error **err)
 {
-	const struct ib_media_options options = { .label = "CMGE_V2020_L", .epoch = b->epoch,
+	const struct ib_media_options options = { .label = lab_world_system(b->world)->label, .epoch = b->epoch,
 						  .bios_path = "boot/etfsboot.com",
 						  .efi_path = "efi/microsoft/boot/efisys.bin" };
 	ib_auto_media_writer w = NULL;
@@ -298,7 +309,7 @@ static bool write_iso(struct base *b, const char *path, struct ib_error **err)
 
 	if (fd < 0)
 		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", path);
-	return ib_media_writer_new(&options, &w, err) && add_programs(b, w, err) && add_texts(w, err) &&
+	return ib_media_writer_new(&options, &w, err) && add_programs(b, w, err) && add_texts(b, w, err) &&
 	       add_wims(b, w, err) && ib_media_writer_start(w, &out, NULL, err) && ib_media_writer_finish(w, NULL, err);
 }
 
@@ -328,7 +339,8 @@ static bool build(struct base *b, const char *dir, struct ib_error **err)
 bool lab_base_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
 {
 	g_autofree char *work = g_strdup_printf("%s/.work-%ld", dir, (long)getpid());
-	struct base b = { .options = options, .arena = lab_arena_new(), .work = work, .epoch = lab_release_time(LAB_RTM) };
+	struct base b = { .options = options, .arena = lab_arena_new(), .work = work,
+			  .epoch = (options->system ? options->system : &lab_system_client)->released };
 	ib_auto_error ignored = NULL;
 	bool ok = build(&b, dir, err);
 

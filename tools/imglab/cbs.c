@@ -9,8 +9,7 @@
 
 #define CBS "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\"
 #define WINNERS "Microsoft\\Windows\\CurrentVersion\\SideBySide\\Winners\\"
-#define BUILD "10.0.17763.1 (WinBuild.160101.0800)"
-#define FAMILIES "DerivedData\\VersionedIndex\\" BUILD "\\ComponentFamilies\\"
+#define FAMILIES "DerivedData\\VersionedIndex\\10.0.%u.1 (WinBuild.160101.0800)\\ComponentFamilies\\%s"
 #define FILETIME_EPOCH 11644473600LL
 
 /* States and owner marks of cbs: installed; owned by itself, installed. */
@@ -77,7 +76,7 @@ static void record_winner(struct lab_os *os, const struct lab_identity *id)
 	const char *dot = strchr(strchr(id->version, '.') + 1, '.');
 	g_autofree char *line = g_strndup(id->version, (gsize)(dot - id->version));
 	g_autofree char *versions = g_strconcat(key, "\\", line, NULL);
-	g_autofree char *index = g_strconcat(FAMILIES, family, NULL);
+	g_autofree char *index = g_strdup_printf(FAMILIES, os->system->build, family);
 	g_autofree char *value = g_strconcat("v!", id->version, NULL);
 
 	lab_hive_sz(h, key, "", line);

@@ -81,11 +81,12 @@ static GBytes *vary_real(GBytes *bytes, unsigned variant)
 static GBytes *make_bytes(const struct lab_world *w, const struct lab_family *f, const char *file, unsigned variant)
 {
 	g_autofree char *version = NULL;
+	const struct lab_system *system = lab_world_system(w);
 	unsigned at_variant = variant ? f->changes[variant - 1] : LAB_RTM;
 
 	if (!is_program(file))
 		return make_text(w, f, file, variant);
-	version = g_strdup_printf("%s.17763.%u", f->line ? f->line : "10.0", at_variant);
+	version = g_strdup_printf("%s.%u.%u", f->line ? f->line : "10.0", system->build, at_variant);
 	struct lab_pe pe = { .name = file, .arch = f->arch, .version = version, .description = f->name,
 			     .seed = w->options.seed, .payload_bytes = (f->kilobytes ? f->kilobytes : 24) * 1024u,
 			     .variant = variant };
@@ -131,7 +132,7 @@ static void add_files(struct lab_world *w, const struct lab_family *f, struct la
 
 static struct lab_identity family_identity(struct lab_world *w, const struct lab_family *f, unsigned revision)
 {
-	const char *version = lab_printf(w->arena, "%s.17763.%u", f->line ? f->line : "10.0", revision);
+	const char *version = lab_printf(w->arena, "%s.%u.%u", f->line ? f->line : "10.0", lab_world_system(w)->build, revision);
 	struct lab_identity id = lab_component_identity(f->name, version, f->arch, f->culture ? f->culture : "neutral");
 
 	if (f->token)
@@ -182,6 +183,11 @@ void lab_set(const struct lab_making *m, const char *path, const char *name, uin
 	lab_add_value(m->arena, lab_add_key(m->arena, m->component, path), name, type, value);
 }
 
+const struct lab_system *lab_world_system(const struct lab_world *w)
+{
+	return w->options.system ? w->options.system : &lab_system_client;
+}
+
 GBytes *lab_world_dictionary(const struct lab_world *w)
 {
 	return w->dictionary;
@@ -223,7 +229,7 @@ size_t lab_world_owner(const struct lab_world *w, size_t i)
 
 const char *lab_release_version(struct lab_world *w, unsigned revision)
 {
-	return lab_printf(w->arena, "10.0.17763.%u", revision);
+	return lab_printf(w->arena, "10.0.%u.%u", lab_world_system(w)->build, revision);
 }
 
 int64_t lab_release_time(unsigned revision)
@@ -240,7 +246,7 @@ int64_t lab_release_time(unsigned revision)
 	for (size_t i = 0; i < G_N_ELEMENTS(days); i++)
 		if (revision >= days[i].revision)
 			return days[i].time;
-	return 1536969600; /* 2018-09-15 00:00 UTC */
+	return lab_system_client.released;
 }
 
 /* ---- packages ---- */
@@ -264,14 +270,13 @@ size_t lab_world_find_package(const struct lab_world *w, const char *name)
 }
 
 /* "Microsoft-Windows-Foundation-Package" -> "Microsoft-Windows-Foundation-Deployment" */
-static struct lab_component *new_deployment(struct lab_world *w, const struct lab_package_row *row,
-					    const char *feature)
+static struct lab_component *new_deployment(struct lab_world *w, const struct lab_package *p, const char *feature)
 {
-	size_t stem = strlen(row->name) - (g_str_has_suffix(row->name, "-Package") ? strlen("-Package") : 0);
-	const char *name = lab_printf(w->arena, "%.*s%s%s-Deployment", (int)stem, row->name, feature ? "-" : "",
+	size_t stem = strlen(p->id.name) - (g_str_has_suffix(p->id.name, "-Package") ? strlen("-Package") : 0);
+	const char *name = lab_printf(w->arena, "%.*s%s%s-Deployment", (int)stem, p->id.name, feature ? "-" : "",
 				      feature ? feature : "");
 	struct lab_component *d = lab_component_new(
-		w->arena, lab_component_identity(name, "10.0.17763.1", "amd64", row->culture));
+		w->arena, lab_component_identity(name, p->id.version, "amd64", p->id.culture));
 
 	d->deployment = true;
 	return d;
@@ -291,15 +296,15 @@ static void describe_feature(struct lab_world *w, const struct lab_package *p, s
 }
 
 /* The deployment of a feature in a package, made at its first family. */
-static struct lab_component *deployment_for(struct lab_world *w, const struct lab_package_row *row,
-					    struct lab_package *p, const char *feature, GHashTable *made)
+static struct lab_component *deployment_for(struct lab_world *w, struct lab_package *p, const char *feature,
+					    GHashTable *made)
 {
 	const char *key = feature ? feature : "";
 	struct lab_component *d = g_hash_table_lookup(made, key);
 
 	if (d)
 		return d;
-	d = new_deployment(w, row, feature);
+	d = new_deployment(w, p, feature);
 	g_hash_table_insert(made, (gpointer)key, d);
 	struct lab_update *u = lab_add_deployment(w->arena, p, feature, d);
 
@@ -312,20 +317,21 @@ static const struct lab_package *make_package(struct lab_world *w, size_t number
 {
 	const struct lab_package_row *row = &lab_package_rows[number];
 	g_autoptr(GHashTable) made = g_hash_table_new(g_str_hash, g_str_equal);
+	const char *display = row->display, *name = lab_system_package(lab_world_system(w), row->name, &display);
 	struct lab_package *p = lab_package_new(
-		w->arena, lab_package_identity(row->name, "10.0.17763.1", "amd64", row->culture), row->identifier,
-		row->release_type);
+		w->arena, lab_package_identity(name ? name : row->name, lab_release_version(w, LAB_RTM), "amd64", row->culture),
+		row->identifier, row->release_type);
 
-	p->display = row->display;
-	p->description = row->display;
+	p->display = display;
+	p->description = display;
 	p->permanence = row->permanent ? "permanent" : NULL;
-	for (size_t i = 0; i < w->families->len; i++) {
+	for (size_t i = 0; name && i < w->families->len; i++) {
 		const struct lab_family *f = w->families->pdata[i];
 
 		if (f->first || !g_str_equal(f->package, row->name))
 			continue;
 		const struct lab_component *c = lab_world_component(w, i, LAB_RTM);
-		struct lab_component *d = deployment_for(w, row, p, f->feature, made);
+		struct lab_component *d = deployment_for(w, p, f->feature, made);
 
 		lab_add_dependency(w->arena, d, &c->id);
 		g_ptr_array_add(p->components, (gpointer)c);

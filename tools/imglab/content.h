@@ -3,7 +3,7 @@
  * and all updates derive: which components exist, in which package, with which
  * files, and in which revisions each of them changed.
  *
- * Build 17763, amd64. A version is 10.0.17763.<revision>. The bytes of a file
+ * amd64; build 17763, or that of another system. A version is 10.0.<build>.<revision>. The bytes of a file
  * depend on the seed, the component, the file's name and the revision only;
  * two revisions of a file resemble each other as two builds of a program do.
  */
@@ -13,6 +13,7 @@
 #include "base/base.h"
 
 #include "model.h"
+#include "system.h"
 
 /** Releases are revisions of build 17763, as on the public list of updates. */
 enum lab_release {
@@ -40,6 +41,7 @@ struct lab_world_options {
 	enum lab_size size;
 	const char *files_dir; /**< folder of PE files to add as components, or NULL; borrowed */
 	const char *dictionary; /**< file with another dictionary of compressed manifests, or NULL; borrowed */
+	const struct lab_system *system; /**< which Windows; NULL: lab_system_client, for which alone there are updates */
 	bool dcm;              /**< the base stores its manifests compressed, but for a few, as Windows does */
 };
 
@@ -58,10 +60,13 @@ bool lab_world_new(struct lab_arena *a, const struct lab_world_options *options,
 /** The dictionary of compressed manifests, which wcp.dll holds; borrowed. */
 GBytes *lab_world_dictionary(const struct lab_world *w);
 
+/** Which Windows it is; never NULL; borrowed. */
+const struct lab_system *lab_world_system(const struct lab_world *w);
+
 /** Seconds since 1970 of the lab's clock for a release: 2018-09-15 for RTM, patch days after. */
 int64_t lab_release_time(unsigned revision);
 
-/** "10.0.17763.<revision>", in the arena. */
+/** "10.0.<build>.<revision>", in the arena. */
 const char *lab_release_version(struct lab_world *w, unsigned revision);
 
 /* ---- components ---- */

@@ -18,7 +18,7 @@
 #define TAG_MOUNT_POINT 0xA0000003u
 #define TAG_SYMLINK 0xA000000Cu
 
-struct lab_os *lab_os_new(enum lab_image image, int64_t epoch)
+struct lab_os *lab_os_new(enum lab_image image, const struct lab_system *system, int64_t epoch)
 {
 	static const char *const folders[] = {
 		"Windows\\System32\\config\\RegBack", "Windows\\WinSxS\\Backup", "Windows\\WinSxS\\Catalogs",
@@ -30,6 +30,7 @@ struct lab_os *lab_os_new(enum lab_image image, int64_t epoch)
 	struct lab_os *os = g_new0(struct lab_os, 1);
 
 	os->image = image;
+	os->system = system;
 	os->epoch = epoch;
 	os->tree = lab_tree_new();
 	for (size_t i = 0; i < LAB_HIVES; i++)
@@ -314,7 +315,8 @@ static void set_other_keys(struct lab_os *os)
 			  LAB_REG_DWORD, "0x00000000");
 	for (size_t i = 0; i < G_N_ELEMENTS(top); i++)
 		lab_hive_key(components, top[i]);
-	lab_hive_sz(components, "ServicingStackVersions", "10.0.17763.1 (WinBuild.160101.0800)", "2018/9/15:0:0:0.0");
+	g_autofree char *stack = g_strdup_printf("10.0.%u.1 (WinBuild.160101.0800)", os->system->build);
+	lab_hive_sz(components, "ServicingStackVersions", stack, "2018/9/15:0:0:0.0");
 	lab_hive_sz(os->hives[LAB_HIVE_DRIVERS], "DriverDatabase", "SystemRoot", "C:\\Windows");
 	lab_hive_dword(os->hives[LAB_HIVE_DRIVERS], "DriverDatabase", "Version", 0x00010000);
 	lab_hive_sz(os->hives[LAB_HIVE_DEFAULT], "Environment", "TEMP", "%USERPROFILE%\\AppData\\Local\\Temp");

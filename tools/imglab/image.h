@@ -34,13 +34,14 @@ struct lab_signed {
 
 struct lab_os {
 	enum lab_image image;
+	const struct lab_system *system;
 	int64_t epoch;
 	struct lab_tree *tree;
 	struct lab_hive *hives[LAB_HIVES];
 };
 
 /** An image with its fixed folders and the keys every hive has; free with lab_os_free(). */
-struct lab_os *lab_os_new(enum lab_image image, int64_t epoch);
+struct lab_os *lab_os_new(enum lab_image image, const struct lab_system *system, int64_t epoch);
 /** Free; NULL is fine. */
 void lab_os_free(struct lab_os *os);
 /** Cleanup form. */

@@ -44,6 +44,8 @@ static const char usage[] =
 	"  -o, --output DIR  where to write; made when missing\n"
 	"      --seed N      another world of the same shape (default 0)\n"
 	"      --size SIZE   small: some 2,000 files (default); large: some 90,000\n"
+	"      --system NAME which Windows base makes: client-2019 (default), for which\n"
+	"                    there are updates; server-2022\n"
 	"      --files DIR   also make a component of every PE file below DIR\n"
 	"      --dcm         base: most manifests of the store compressed, as in Windows\n"
 	"      --dictionary FILE   what they are compressed with, instead of a text of\n"
@@ -73,6 +75,7 @@ enum use {
 	OPT_DCM = 1 << 5,
 	OPT_DICTIONARY = 1 << 6,
 	OPT_DELTA = 1 << 7, /* those of `delta` alone */
+	OPT_SYSTEM = 1 << 8,
 };
 
 /* What base and packages have in common. */
@@ -86,6 +89,7 @@ static const struct {
 	{ 'o', "output", OPT_OUTPUT }, { 's', "seed", OPT_SEED },     { 'z', "size", OPT_SIZE },
 	{ 'f', "files", OPT_FILES },   { 'S', "source", OPT_SOURCE }, { '3', "pa31", OPT_DELTA },
 	{ 'c', "crc", OPT_DELTA },     { 'P', "program", OPT_DELTA },     { 'H', "no-hash", OPT_DELTA }, { 'F', "flags", OPT_DELTA },
+	{ 'y', "system", OPT_SYSTEM },
 	{ 'C', "codes", OPT_DELTA },   { 'd', "dcm", OPT_DCM },	      { 'D', "dictionary", OPT_DICTIONARY },
 };
 
@@ -112,6 +116,12 @@ static bool parse_size(const char *text, enum lab_size *ret, struct ib_error **e
 	else
 		return ib_throw(err, IB_ERR_USAGE, "'%s' is not a size: small or large", text);
 	return true;
+}
+
+static bool parse_system(const char *text, const struct lab_system **ret, struct ib_error **err)
+{
+	*ret = lab_system_find(text);
+	return *ret || ib_throw(err, IB_ERR_USAGE, "'%s' is no system: client-2019 or server-2022", text);
 }
 
 static bool parse_codes(const char *text, enum lab_delta_codes *ret, struct ib_error **err)
@@ -141,6 +151,8 @@ static bool take(int c, struct options *o, struct ib_error **err)
 		return parse_number("a seed", optarg, &o->world.seed, err);
 	case 'z':
 		return parse_size(optarg, &o->world.size, err);
+	case 'y':
+		return parse_system(optarg, &o->world.system, err);
 	case 'f':
 		o->world.files_dir = optarg;
 		return true;
@@ -184,6 +196,7 @@ static bool parse(int argc, char **argv, struct options *o, struct ib_error **er
 		{ "source", required_argument, NULL, 'S' }, { "pa31", no_argument, NULL, '3' },
 		{ "crc", no_argument, NULL, 'c' },	    { "program", no_argument, NULL, 'P' },	    { "no-hash", no_argument, NULL, 'H' },
 		{ "flags", required_argument, NULL, 'F' },  { "codes", required_argument, NULL, 'C' },
+		{ "system", required_argument, NULL, 'y' },
 		{ "dcm", no_argument, NULL, 'd' },	    { "dictionary", required_argument, NULL, 'D' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -263,7 +276,7 @@ static const struct command {
 	int files; /* how many it takes; -1: one or more */
 	bool (*run)(const struct options *o, char *const *files, struct ib_error **err);
 } commands[] = {
-	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM, 0, base },
+	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM | OPT_SYSTEM, 0, base },
 	{ "packages", OPT_OUTPUT | OPT_WORLD, 0, packages },
 	{ "drivers", OPT_OUTPUT | OPT_SEED, 0, drivers },
 	{ "certs", OPT_OUTPUT | OPT_SEED, 0, certs },

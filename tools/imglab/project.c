@@ -213,9 +213,9 @@ static void project_service(struct lab_os *os, const struct lab_service *s)
 
 static void project_firewall(struct lab_os *os, const struct lab_firewall *f)
 {
-	g_autoptr(GString) s = g_string_new("v2.28|Action=Allow|Active=TRUE");
+	g_autoptr(GString) s = g_string_new(os->system->rules);
 
-	g_string_append_printf(s, "|Dir=%s|Protocol=%s", f->direction, f->protocol);
+	g_string_append_printf(s, "|Action=Allow|Active=TRUE|Dir=%s|Protocol=%s", f->direction, f->protocol);
 	if (f->profile)
 		g_string_append_printf(s, "|Profile=%s", f->profile);
 	if (f->local_port)

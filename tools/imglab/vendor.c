@@ -65,19 +65,21 @@ void lab_extend_agent(const struct lab_making *m)
 void lab_extend_versions(const struct lab_making *m)
 {
 	static const char key[] = HKLM "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
-	const char *fre = m->revision == LAB_RTM ? "180914-1434" : "210901-0000";
+	const struct lab_system *s = lab_world_system(m->world);
+	const char *build = lab_printf(m->arena, "%u", s->build);
+	const char *fre = m->revision == LAB_RTM ? s->lab : "210901-0000";
 
-	lab_set(m, key, "BuildLab", LAB_REG_SZ, lab_printf(m->arena, "17763.rs5_release.%s", fre));
+	lab_set(m, key, "BuildLab", LAB_REG_SZ, lab_printf(m->arena, "%s.%s.%s", build, s->branch, fre));
 	lab_set(m, key, "BuildLabEx", LAB_REG_SZ,
-		lab_printf(m->arena, "17763.%u.amd64fre.rs5_release.%s", m->revision, fre));
-	lab_set(m, key, "CurrentBuild", LAB_REG_SZ, "17763");
-	lab_set(m, key, "CurrentBuildNumber", LAB_REG_SZ, "17763");
+		lab_printf(m->arena, "%s.%u.amd64fre.%s.%s", build, m->revision, s->branch, fre));
+	lab_set(m, key, "CurrentBuild", LAB_REG_SZ, build);
+	lab_set(m, key, "CurrentBuildNumber", LAB_REG_SZ, build);
 	lab_set(m, key, "CurrentMajorVersionNumber", LAB_REG_DWORD, "0x0000000A");
 	lab_set(m, key, "CurrentMinorVersionNumber", LAB_REG_DWORD, "0x00000000");
 	lab_set(m, key, "CurrentType", LAB_REG_SZ, "Multiprocessor Free");
 	lab_set(m, key, "CurrentVersion", LAB_REG_SZ, "6.3");
-	lab_set(m, key, "InstallationType", LAB_REG_SZ, "Client");
-	lab_set(m, key, "ReleaseId", LAB_REG_SZ, "1809");
+	lab_set(m, key, "InstallationType", LAB_REG_SZ, s->installation);
+	lab_set(m, key, "ReleaseId", LAB_REG_SZ, s->release_id);
 	lab_set(m, key, "UBR", LAB_REG_DWORD, lab_printf(m->arena, "0x%08X", m->revision));
 	lab_set(m, HKLM "SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment", "PROCESSOR_ARCHITECTURE",
 		LAB_REG_SZ, "AMD64");
@@ -94,12 +96,16 @@ static void extend_edition(const struct lab_making *m, const char *edition, cons
 
 void lab_extend_enterprise_g(const struct lab_making *m)
 {
-	extend_edition(m, "EnterpriseG", "Windows 10 Enterprise G");
+	const struct lab_edition *e = &lab_world_system(m->world)->editions[0];
+
+	extend_edition(m, e->id, e->product);
 }
 
 void lab_extend_enterprise(const struct lab_making *m)
 {
-	extend_edition(m, "Enterprise", "Windows 10 Enterprise");
+	const struct lab_edition *e = &lab_world_system(m->world)->editions[1];
+
+	extend_edition(m, e->id, e->product);
 }
 
 void lab_extend_pe(const struct lab_making *m)

@@ -42,21 +42,22 @@ static bool set_time(WIMStruct *wim, int index, const char *property, int64_t ep
 
 static bool describe(WIMStruct *wim, int index, const struct lab_wim_image *image, int64_t epoch, struct ib_error **err)
 {
+	g_autofree char *build = g_strdup_printf("%u", image->build);
 	const char *const properties[][2] = {
 		{ "WINDOWS/ARCH", "9" },
 		{ "WINDOWS/PRODUCTNAME", "Microsoft\xc2\xae Windows\xc2\xae Operating System" },
 		{ "WINDOWS/EDITIONID", image->edition },
 		{ "WINDOWS/INSTALLATIONTYPE", image->product },
-		{ "WINDOWS/PRODUCTTYPE", "WinNT" },
+		{ "WINDOWS/PRODUCTTYPE", image->product_type },
 		{ "WINDOWS/PRODUCTSUITE", "Terminal Server" },
 		{ "WINDOWS/LANGUAGES/LANGUAGE", "en-US" },
 		{ "WINDOWS/LANGUAGES/DEFAULT", "en-US" },
 		{ "WINDOWS/VERSION/MAJOR", "10" },
 		{ "WINDOWS/VERSION/MINOR", "0" },
-		{ "WINDOWS/VERSION/BUILD", "17763" },
+		{ "WINDOWS/VERSION/BUILD", build },
 		{ "WINDOWS/VERSION/SPBUILD", "1" },
 		{ "WINDOWS/VERSION/SPLEVEL", "0" },
-		{ "WINDOWS/VERSION/BRANCH", "rs5_release" },
+		{ "WINDOWS/VERSION/BRANCH", image->branch },
 		{ "WINDOWS/SYSTEMROOT", "WINDOWS" },
 		{ "DESCRIPTION", image->name },
 		{ "FLAGS", image->edition },

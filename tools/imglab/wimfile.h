@@ -13,6 +13,9 @@ struct lab_wim_image {
 	const char *display;     /**< DISPLAYNAME, or NULL */
 	const char *edition;     /**< EDITIONID and FLAGS */
 	const char *product;     /**< PRODUCTNAME is always the operating system's; this is INSTALLATIONTYPE */
+	unsigned build;          /**< of Windows */
+	const char *branch;      /**< "rs5_release" */
+	const char *product_type;/**< WinNT, ServerNT */
 	bool boots;              /**< the header's boot index */
 };
 
