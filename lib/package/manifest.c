@@ -324,6 +324,7 @@ static struct manifest *manifest_new(GBytes *bytes)
 	m->pub.registry = g_ptr_array_new_with_free_func(free_key);
 	m->pub.services = g_ptr_array_new_with_free_func(g_free);
 	m->pub.svchost = g_ptr_array_new_with_free_func(g_free);
+	m->pub.search_path = g_ptr_array_new_with_free_func(g_free);
 	m->pub.firewall = g_ptr_array_new();
 	m->pub.tasks = g_ptr_array_new();
 	m->pub.other = g_ptr_array_new_with_free_func(g_free);
@@ -349,7 +350,7 @@ void ib_manifest_free(struct ib_manifest *pub)
 		return;
 	struct manifest *m = manifest_of(pub);
 	GPtrArray *const arrays[] = { pub->dependencies, pub->files, pub->directories, pub->registry, pub->services,
-				      pub->svchost, pub->firewall, pub->tasks, pub->other };
+				      pub->svchost, pub->search_path, pub->firewall, pub->tasks, pub->other };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(arrays); i++)
 		g_ptr_array_unref(arrays[i]);

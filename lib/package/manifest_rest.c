@@ -13,6 +13,9 @@
 static const char *const marks[] = { "BootCritical", "BootRecovery", "SingleInstanceFiles", "ServicingStackComponent",
 				     NULL };
 
+/* Memberships whose instances say what is to be done. */
+static const char *const kinds[] = { "Service", "SvcHost", "Environment", NULL };
+
 static const char *const service_parts[] = { "serviceTrigger", "failureActions", "securityDescriptor", NULL };
 
 static bool in_list(const char *const *list, const char *text)
@@ -79,6 +82,23 @@ static bool read_group(struct manifest *m, const struct ib_xml_node *instance, c
 	return true;
 }
 
+/* A folder for the search path; Windows joins them by ';'. */
+static bool read_path(struct manifest *m, const struct ib_xml_node *node, struct ib_error **err)
+{
+	const char *folder = package_attr(m, node, "name"), *position = ib_xml_attr(node, "position");
+
+	if (!folder || !*folder || strpbrk(folder, ";\"\r\n"))
+		return ib_throw(err, IB_ERR_INPUT, "line %u: '%.80s' is no folder for the search path", ib_xml_line(node),
+				folder ? folder : "");
+	struct ib_search_path *p = g_new0(struct ib_search_path, 1);
+	p->folder = folder;
+	p->first = position && g_ascii_strcasecmp(position, "first") == 0;
+	g_ptr_array_add(m->pub.search_path, p);
+	if (position && !p->first && g_ascii_strcasecmp(position, "last") != 0)
+		package_other_add(m->pub.other, "path position='%.40s'", position);
+	return true;
+}
+
 static bool read_instance(struct manifest *m, const char *type, const struct ib_xml_node *instance,
 			  struct ib_error **err)
 {
@@ -91,6 +111,8 @@ static bool read_instance(struct manifest *m, const char *type, const struct ib_
 			ok = read_service(m, child, err);
 		else if (strcmp(type, "SvcHost") == 0 && strcmp(name, "serviceGroup") == 0)
 			ok = read_group(m, instance, child, err);
+		else if (strcmp(type, "Environment") == 0 && strcmp(name, "path") == 0)
+			ok = read_path(m, child, err);
 		else
 			package_other_add(m->pub.other, "%.80s", name);
 		if (!ok)
@@ -106,7 +128,7 @@ static bool read_membership(struct manifest *m, const struct ib_xml_node *node, 
 
 	if (type && in_list(marks, type))
 		return true;
-	if (!type || (strcmp(type, "Service") != 0 && strcmp(type, "SvcHost") != 0)) {
+	if (!type || !in_list(kinds, type)) {
 		package_other_add(m->pub.other, "categoryMembership '%.80s'", type ? type : "");
 		return true;
 	}

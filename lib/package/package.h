@@ -128,6 +128,12 @@ struct ib_svchost_entry {
 	const char *service;
 };
 
+/** A folder of the system's search path, from categoryMembership Environment/path. */
+struct ib_search_path {
+	const char *folder;  /**< as written: "%SYSTEMROOT%\System32\OpenSSH\" */
+	bool first;          /**< position="first"; else behind those that are there */
+};
+
 /** A parsed .manifest. Strings live as long as the manifest. */
 struct ib_manifest {
 	struct ib_identity id;
@@ -142,6 +148,7 @@ struct ib_manifest {
 	GPtrArray *registry;       /**< struct ib_registry_key * */
 	GPtrArray *services;       /**< struct ib_service * */
 	GPtrArray *svchost;        /**< struct ib_svchost_entry * */
+	GPtrArray *search_path;    /**< struct ib_search_path * */
 	GPtrArray *firewall;       /**< const struct ib_xml_node *: firewallRule */
 	GPtrArray *tasks;          /**< const struct ib_xml_node *: taskScheduler/Task */
 	GPtrArray *other;          /**< const char *: names of elements nobody here handles, sorted, each once */
@@ -202,12 +209,50 @@ struct ib_mum {
 	const char *capability_version;
 	const char *capability_language; /**< of a language's part of a capability, or NULL */
 	GPtrArray *needs;        /**< struct ib_needed_capability *: capabilities it depends on */
+	const char *satellite_of_language; /**< satelliteInfo/applyTo: it is a capability's part for images that have this
+						language; NULL: it is none */
+	bool has_satellites;     /**< satelliteInfo/declare or require: the capability has such parts */
 	const char *package_format; /**< customInformation PackageFormat (PSFX …), or NULL */
 	GPtrArray *updates;      /**< struct ib_update * */
 	GBytes *bytes;           /**< the file */
 	GBytes *catalog;         /**< the .cat that goes with it, or NULL */
 	GPtrArray *other;        /**< const char *: children of package nobody here handles, sorted, each once */
 };
+
+/* ---- capabilities by name ---- */
+
+/**
+ * How DISM calls a capability: "OpenSSH.Server~~~~0.0.1.0", "Language.Basic~~~de-DE~0.0.1.0". A version has four parts
+ * there, filled up from the left; without one nothing stands at the end.
+ * @param language, version  as in capabilityIdentity; may be NULL
+ * @return owned by the caller (g_free)
+ */
+char *ib_capability_text(const char *name, const char *language, const char *version);
+
+/** What somebody calls a capability. */
+struct ib_capability_name {
+	char *name;
+	char *language;   /**< NULL: not said; "": the one without a language */
+	char *version;    /**< four parts; NULL: not said */
+};
+
+/**
+ * Read "OpenSSH.Server", or all of what ib_capability_text() gives; a version may also be written as manifests do.
+ * @param ret  clear with ib_capability_name_clear()
+ * Throws IB_ERR_INPUT when it is neither.
+ */
+bool ib_capability_name_parse(const char *text, struct ib_capability_name *ret, struct ib_error **err) IB_MUST_CHECK;
+/** Free what is inside. */
+void ib_capability_name_clear(struct ib_capability_name *n);
+/** Whether a capability's name and version are those; what was not said fits all. Its language is not looked at. */
+bool ib_capability_name_fits(const struct ib_capability_name *n, const char *name, const char *version);
+
+/**
+ * The root package manifest of a cabinet, without a look at anything else: no signature is judged.
+ * @param ret  ib_mum_free(); NULL when the cabinet has none, and so is no package
+ * Throws as ib_package_open().
+ */
+bool ib_mum_of_cabinet(const char *path, struct ib_mum **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /** Parse a .mum; a reference on bytes is kept. Result: ib_mum_free. */
 bool ib_mum_parse(GBytes *bytes, const char *name, struct ib_mum **ret, struct ib_error **err) IB_MUST_CHECK;

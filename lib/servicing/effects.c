@@ -68,6 +68,8 @@ char *ib_svc_effect_text(const struct ib_effect *e)
 		return g_strdup_printf("event provider %s", e->name);
 	case EFFECT_CHANNEL:
 		return g_strdup_printf("event channel %s", e->name);
+	case EFFECT_SEARCH_PATH:
+		return g_strdup_printf("folder in the search path %s", e->name);
 	}
 	return g_strdup("");
 }
@@ -141,6 +143,18 @@ static bool collect_key(struct collect *c, const struct ib_registry_key *k, stru
 	return true;
 }
 
+static bool collect_search_path(struct collect *c, struct ib_error **err)
+{
+	for (guint i = 0; i < c->m->search_path->len; i++) {
+		const struct ib_search_path *p = c->m->search_path->pdata[i];
+		g_autofree char *folder = NULL;
+		if (!ib_svc_expand(&c->macros, p->folder, &folder, err))
+			return false;
+		add(c, EFFECT_SEARCH_PATH, NULL, folder, p);
+	}
+	return true;
+}
+
 static void collect_tasks(struct collect *c)
 {
 	for (guint i = 0; i < c->m->tasks->len; i++) {
@@ -189,7 +203,7 @@ static bool collect_all(struct collect *c, struct ib_error **err)
 		if (!collect_key(c, c->m->registry->pdata[i], err))
 			return false;
 	collect_installers(c);
-	return true;
+	return collect_search_path(c, err);
 }
 
 bool ib_svc_effects(struct ib_store *s, const struct ib_manifest *m, GPtrArray **ret, struct ib_error **err)

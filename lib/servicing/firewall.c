@@ -7,16 +7,36 @@
 /* The rule grammar of 17763; used when the image has no rule to take it from. */
 #define RULE_VERSION "v2.29"
 
+/* Words of manifests, in any case, and what the rule's text has for them; NULL: nothing, which means any. */
+struct fw_word {
+	const char *word, *text;
+};
+static const struct fw_word actions[] = { { "allow", "Allow" }, { "block", "Block" }, { "bypass", "ByPass" }, { 0 } };
+static const struct fw_word switches[] = {
+	{ "true", "TRUE" }, { "1", "TRUE" }, { "false", "FALSE" }, { "0", "FALSE" }, { 0 },
+};
+static const struct fw_word directions[] = { { "in", "In" }, { "out", "Out" }, { 0 } };
+static const struct fw_word profiles[] = {
+	{ "domain", "Domain" }, { "private", "Private" }, { "public", "Public" }, { "all", NULL }, { "any", NULL }, { 0 },
+};
+/* Numbers of IANA's; a number stands for itself. */
+static const struct fw_word protocols[] = {
+	{ "any", NULL }, { "icmpv4", "1" }, { "igmp", "2" }, { "tcp", "6" }, { "udp", "17" }, { "ipv6", "41" },
+	{ "ipv6-route", "43" }, { "ipv6-frag", "44" }, { "gre", "47" }, { "icmpv6", "58" }, { "ipv6-nonxt", "59" },
+	{ "ipv6-opts", "60" }, { "vrrp", "112" }, { "pgm", "113" }, { "l2tp", "115" }, { 0 },
+};
+
 /* Attributes (compared without case, several spellings) in the order of the rule text. */
 static const struct {
 	const char *attr, *other, *field;
 	bool list; /* comma lists become one field each */
+	const struct fw_word *words; /* the only ones there are; NULL: any text */
 } fields[] = {
-	{ "action", NULL, "Action", false },
-	{ "active", NULL, "Active", false },
-	{ "dir", "direction", "Dir", false },
-	{ "protocol", NULL, "Protocol", false },
-	{ "profile", "profiles", "Profile", true },
+	{ "action", NULL, "Action", false, actions },
+	{ "active", NULL, "Active", false, switches },
+	{ "dir", "direction", "Dir", false, directions },
+	{ "protocol", NULL, "Protocol", false, protocols },
+	{ "profile", "profiles", "Profile", true, profiles },
 	{ "icmp4", NULL, "ICMP4", true },
 	{ "icmp6", NULL, "ICMP6", true },
 	{ "lport", "localport", "LPort", true },
@@ -31,7 +51,7 @@ static const struct {
 	{ "name", NULL, "Name", false },
 	{ "desc", "description", "Desc", false },
 	{ "group", "embedctxt", "EmbedCtxt", false },
-	{ "edge", NULL, "Edge", false },
+	{ "edge", NULL, "Edge", false, switches },
 	{ "security", NULL, "Security", false },
 };
 
@@ -43,6 +63,25 @@ static const char *attr_nocase(const struct ib_xml_node *node, const char *name)
 		if (!g_ascii_strcasecmp(have, name))
 			return value;
 	return NULL;
+}
+
+/* One field of the text. A number of a protocol is as good as its word. */
+static bool append_field(GString *out, const char *field, const struct fw_word *words, const char *text,
+			 struct ib_error **err)
+{
+	guint64 number;
+
+	for (const struct fw_word *w = words; w && w->word; w++) {
+		if (g_ascii_strcasecmp(w->word, text))
+			continue;
+		if (w->text)
+			g_string_append_printf(out, "%s=%s|", field, w->text);
+		return true;
+	}
+	if (words && !(words == protocols && g_ascii_string_to_unsigned(text, 10, 0, 255, &number, NULL)))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is no value for '%s' of a firewall rule", text, field);
+	g_string_append_printf(out, "%s=%s|", field, text);
+	return true;
 }
 
 bool ib_svc_firewall_text(const struct ib_macro_scope *macros, const struct ib_xml_node *rule, const char *version,
@@ -64,7 +103,8 @@ bool ib_svc_firewall_text(const struct ib_macro_scope *macros, const struct ib_x
 			return ib_throw(err, IB_ERR_INPUT, "the firewall rule's '%s' holds a '|'", fields[i].attr);
 		g_auto(GStrv) parts = g_strsplit(text, fields[i].list ? "," : "\n", -1);
 		for (char **p = parts; *p; p++)
-			g_string_append_printf(out, "%s=%s|", fields[i].field, g_strstrip(*p));
+			if (!append_field(out, fields[i].field, fields[i].words, g_strstrip(*p), err))
+				return false;
 	}
 	*ret = g_strdup(out->str);
 	return true;

@@ -189,6 +189,16 @@ bool ib_svc_publisher_remove(struct ib_store *s, const char *guid, bool *ret_rem
 bool ib_svc_channel_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)
 	IB_MUST_CHECK;
 
+/* ---- environment.c ---- */
+
+/*
+ * Put a folder into the system's search path, or take it out of that of all control sets. A folder that is there in any
+ * spelling counts as the same; all else of the value stays as it is.
+ */
+bool ib_svc_search_path_add(struct ib_store *s, const char *folder, bool first, struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_search_path_drop(struct ib_store *s, const char *folder, bool *ret_dropped, struct ib_error **err)
+	IB_MUST_CHECK;
+
 /* ---- model.c ---- */
 
 struct ib_family;
@@ -257,14 +267,14 @@ bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_m
 
 enum ib_effect_kind {
 	EFFECT_FILE, EFFECT_DIRECTORY, EFFECT_KEY, EFFECT_VALUE, EFFECT_SERVICE, EFFECT_SVCHOST, EFFECT_FIREWALL,
-	EFFECT_TASK, EFFECT_PUBLISHER, EFFECT_CHANNEL
+	EFFECT_TASK, EFFECT_PUBLISHER, EFFECT_CHANNEL, EFFECT_SEARCH_PATH
 };
 struct ib_effect {
 	enum ib_effect_kind kind;
 	bool whole;           /* asked for by name: a key or folder goes with all below it */
 	enum ib_hive_id hive; /* KEY, VALUE */
 	const char *path;     /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
-	const char *name;     /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL */
+	const char *name;     /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL, SEARCH_PATH (folder) */
 	const char *id;       /* equal for the same thing, whoever brings it */
 	const void *source;   /* struct ib_file, ib_directory, ib_registry_key, ib_registry_value, ib_service, XML node */
 };
@@ -426,7 +436,10 @@ bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_inst
 
 /* A descriptor for a new file in a folder of the store: as its siblings have; borrowed, may be NULL. */
 GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder);
-/* Parsed SDDL, cached; borrowed. text NULL gives NULL. */
+/*
+ * Parsed SDDL, cached; borrowed. text NULL gives NULL. Owner and group that a text leaves out are those of what the
+ * installer makes: nothing in an image is without, and Windows takes no hive with a key that is.
+ */
 bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 /* Put a blob that the WIM has at a path, making the folder. */
 bool ib_svc_put_blob(struct ib_store *s, const char *path, const uint8_t *hash, struct ib_error **err) IB_MUST_CHECK;

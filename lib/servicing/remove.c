@@ -149,7 +149,8 @@ static void count(const struct ib_effect *e, bool was_folder, struct ib_removal_
 	sum->files += e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
 	sum->services += e->kind == EFFECT_SERVICE;
 	sum->tasks += e->kind == EFFECT_TASK;
-	sum->values += e->kind == EFFECT_VALUE || e->kind == EFFECT_FIREWALL || e->kind == EFFECT_SVCHOST;
+	sum->values += e->kind == EFFECT_VALUE || e->kind == EFFECT_FIREWALL || e->kind == EFFECT_SVCHOST ||
+		       e->kind == EFFECT_SEARCH_PATH;
 	sum->keys += e->kind == EFFECT_KEY || e->kind == EFFECT_PUBLISHER || e->kind == EFFECT_CHANNEL;
 	g_ptr_array_add(sum->lines, was_folder ? g_strdup_printf("folder %s", e->path) : ib_svc_effect_text(e));
 }

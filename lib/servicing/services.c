@@ -296,7 +296,10 @@ static bool put_security(struct target *t, struct ib_error **err)
 
 	if (!t->sv->sddl)
 		return true;
-	if (!ib_svc_descriptor(t->s, t->sv->sddl, &descriptor, err) || !ib_key_make(t->hive, t->key, "Security", &key, err))
+	/* Services belong to the service control manager's account. */
+	bool owned = g_str_has_prefix(t->sv->sddl, "O:") || g_str_has_prefix(t->sv->sddl, "G:");
+	g_autofree char *sddl = g_strconcat(owned ? "" : "O:SYG:SY", t->sv->sddl, NULL);
+	if (!ib_svc_descriptor(t->s, sddl, &descriptor, err) || !ib_key_make(t->hive, t->key, "Security", &key, err))
 		return false;
 	const void *data = g_bytes_get_data(descriptor, &len);
 	return ib_key_set(t->hive, key, "Security", IB_REG_BINARY, data, len, err);

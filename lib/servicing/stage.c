@@ -24,6 +24,32 @@ GBytes *ib_svc_sibling_security(struct ib_store *s, const char *folder)
 	return security;
 }
 
+/* A SID in a descriptor. */
+static const uint8_t administrators[] = { 1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0 };
+static const uint8_t local_system[] = { 1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0 };
+
+/*
+ * The installer runs as Local System: what it makes belongs to Administrators, with Local System as the group, where a
+ * manifest's text says neither. descriptor: taken, self-relative.
+ */
+static GBytes *complete(GBytes *descriptor)
+{
+	static const struct {
+		size_t at; /* of the offset in the header */
+		const uint8_t *sid;
+		guint size;
+	} parts[] = { { 4, administrators, sizeof(administrators) }, { 8, local_system, sizeof(local_system) } };
+	GByteArray *out = g_bytes_unref_to_array(descriptor);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		if (out->len < 20 || ib_le32(out->data + parts[i].at))
+			continue;
+		ib_put_le32(out->data + parts[i].at, out->len);
+		g_byte_array_append(out, parts[i].sid, parts[i].size);
+	}
+	return g_byte_array_free_to_bytes(out);
+}
+
 bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struct ib_error **err)
 {
 	GBytes *bytes;
@@ -36,6 +62,7 @@ bool ib_svc_descriptor(struct ib_store *s, const char *sddl, GBytes **ret, struc
 		return true;
 	if (!ib_sddl_parse(sddl, &bytes, err))
 		return ib_while(err, "reading the security descriptor '%s'", sddl);
+	bytes = complete(bytes);
 	g_hash_table_insert(s->descriptors, g_strdup(sddl), bytes);
 	*ret = bytes;
 	return true;

@@ -291,6 +291,41 @@ Test(servicing, firewall_text)
 			       "App=C:\\Windows\\System32\\a.exe|Name=n|EmbedCtxt=g|");
 }
 
+/* Genuine manifests spell words as they like, and name protocols; the rule's text has one spelling and numbers. */
+Test(servicing, firewall_words)
+{
+	static const struct {
+		const char *attributes, *text; /* NULL: refused */
+	} cases[] = {
+		{ "action=\"allow\" active=\"true\" dir=\"in\" protocol=\"TCP\" lport=\"22\"",
+		  "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=22|" },
+		{ "action=\"BLOCK\" active=\"False\" dir=\"OUT\" protocol=\"udp\" profile=\"domain,PRIVATE\" edge=\"true\"",
+		  "v2.31|Action=Block|Active=FALSE|Dir=Out|Protocol=17|Profile=Domain|Profile=Private|Edge=TRUE|" },
+		{ "protocol=\"ICMPv6\" profile=\"all\"", "v2.31|Protocol=58|" },
+		{ "protocol=\"any\"", "v2.31|" },
+		{ "protocol=\"255\"", "v2.31|Protocol=255|" },
+		{ "protocol=\"256\"", NULL },
+		{ "protocol=\"tpc\"", NULL },
+		{ "action=\"permit\"", NULL },
+		{ "dir=\"\\\"", NULL },
+	};
+	struct ib_macro_scope scope = { .image_arch = "amd64", .drive = "C:" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *xml = g_strdup_printf("<firewallRule internalName=\"x\" %s/>", cases[i].attributes);
+		ib_auto_error err = NULL;
+		ib_auto_xml doc = NULL;
+		g_autofree char *text = NULL;
+		cr_assert(ib_xml_parse(xml, strlen(xml), "x", &doc, &err));
+		bool ok = ib_svc_firewall_text(&scope, ib_xml_root(doc), "v2.31", &text, &err);
+		cr_assert_eq(ok, cases[i].text != NULL, "%s", xml);
+		if (ok)
+			cr_assert_str_eq(text, cases[i].text);
+		else
+			cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	}
+}
+
 /* ---- applicability ---- */
 
 struct compare_case {

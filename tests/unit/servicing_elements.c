@@ -189,6 +189,95 @@ Test(servicing_elements, memberships)
 	close_world(&w);
 }
 
+/* Folders of the search path: where they shall stand, once, in the spelling of the manifest; all else stays. */
+Test(servicing_elements, search_path)
+{
+	static const char xml[] = HEAD IDENTITY("amd64")
+		"<memberships><categoryMembership><id name=\"m\" version=\"1.0.0.0\" publicKeyToken=\"x\" typeName=\"Environment\"/>"
+		"<categoryInstance subcategory=\"path\"><path name=\"%SYSTEMROOT%\\System32\\OpenSSH\\\" position=\"last\"/>"
+		"<path name=\"$(runtime.system32)\\First\" position=\"first\"/></categoryInstance></categoryMembership></memberships>"
+		"</assembly>";
+	static const char before[] = "%SystemRoot%\\system32;%SystemRoot%;";
+	struct ib_key *key;
+	struct world w;
+	ib_auto_error err = NULL;
+	bool dropped;
+
+	cr_assert(open_world(&w, xml, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_eq(w.effects->len, 2);
+	cr_assert_eq(w.m->other->len, 0);
+	struct ib_hive *system = w.s.hives[IB_HIVE_SYSTEM];
+	cr_assert(ib_key_make(system, ib_hive_root(system), "ControlSet001\\Control\\Session Manager\\Environment", &key, &err));
+	cr_assert(ib_key_set_text(system, key, "Path", IB_REG_EXPAND_SZ, before, &err));
+	for (unsigned turn = 0; turn < 2; turn++) /* the second one finds them there */
+		for (guint i = 0; i < w.effects->len; i++) {
+			const struct ib_effect *e = w.effects->pdata[i];
+			cr_assert_eq(e->kind, EFFECT_SEARCH_PATH);
+			cr_assert(ib_svc_search_path_add(&w.s, e->name, ((const struct ib_search_path *)e->source)->first, &err));
+		}
+	g_autofree char *text = ib_value_text(ib_key_value(key, "Path"));
+	cr_assert_str_eq(text, "C:\\Windows\\System32\\First;%SystemRoot%\\system32;%SystemRoot%;%SYSTEMROOT%\\System32\\OpenSSH\\");
+	cr_assert(ib_svc_search_path_drop(&w.s, "%systemroot%\\SYSTEM32\\openssh", &dropped, &err) && dropped);
+	cr_assert(ib_svc_search_path_drop(&w.s, "%systemroot%\\SYSTEM32\\openssh", &dropped, &err) && !dropped);
+	cr_assert(ib_svc_search_path_drop(&w.s, "C:\\Windows\\System32\\First", &dropped, &err) && dropped);
+	g_autofree char *after = ib_value_text(ib_key_value(key, "Path"));
+	cr_assert_str_eq(after, "%SystemRoot%\\system32;%SystemRoot%");
+	cr_assert_eq(ib_value_type(ib_key_value(key, "Path")), IB_REG_EXPAND_SZ);
+	/* something else than a text under that name is refused, and stays */
+	cr_assert(ib_key_set_dword(system, key, "Path", 1, &err));
+	cr_assert_not(ib_svc_search_path_add(&w.s, "C:\\x", false, &err));
+	cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	close_world(&w);
+}
+
+/* What is no folder is refused; where else one may want to stand, or another variable, is named. */
+Test(servicing_elements, search_path_of_others)
+{
+	static const char *const bad[] = { "name=\"a;b\"", "name=\"\"", "position=\"last\"", "name=\"&quot;x\"" };
+	struct world w;
+	ib_auto_error err = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *xml = g_strdup_printf(
+			HEAD IDENTITY("amd64") "<memberships><categoryMembership><id typeName=\"Environment\"/><categoryInstance "
+			"subcategory=\"path\"><path %s/></categoryInstance></categoryMembership></memberships></assembly>", bad[i]);
+		ib_auto_error why = NULL;
+		cr_assert_not(open_world(&w, xml, &why), "%s", bad[i]);
+		cr_assert_eq(ib_error_code(why), IB_ERR_INPUT);
+		close_world(&w);
+	}
+	cr_assert(open_world(&w, HEAD IDENTITY("amd64")
+			    "<memberships><categoryMembership><id typeName=\"Environment\"/><categoryInstance subcategory=\"path\">"
+			    "<path name=\"x\" position=\"middle\"/><variable name=\"y\"/></categoryInstance></categoryMembership>"
+			    "</memberships></assembly>", &err));
+	cr_assert_eq(w.m->other->len, 2);
+	cr_assert_str_eq(w.m->other->pdata[0], "path position='middle'");
+	cr_assert_str_eq(w.m->other->pdata[1], "variable");
+	close_world(&w);
+}
+
+/* A descriptor without owner or group gets them: Windows takes no hive in which a key has none. */
+Test(servicing_elements, descriptors_have_owners)
+{
+	static const char *const cases[][2] = {
+		{ "D:PAI(A;OICI;KA;;;SY)", "O:BAG:SYD:PAI(A;OICI;KA;;;SY)" },
+		{ "O:BAD:PAI(A;OICI;FA;;;SY)", "O:BAG:SYD:PAI(A;OICI;FA;;;SY)" },
+		{ "G:BAD:(A;;FA;;;SY)", "O:BAG:BAD:(A;;FA;;;SY)" },
+		{ "O:SYG:BAD:(A;;FA;;;SY)S:(AU;FA;FA;;;WD)", "O:SYG:BAD:(A;;FA;;;SY)S:(AU;FA;FA;;;WD)" },
+	};
+	struct ib_store s = { .descriptors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref) };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		ib_auto_error err = NULL;
+		g_autofree char *text = NULL;
+		GBytes *bytes;
+		cr_assert(ib_svc_descriptor(&s, cases[i][0], &bytes, &err), "%s", cases[i][0]);
+		cr_assert(ib_sddl_format(bytes, &text, &err), "%s", cases[i][0]);
+		cr_assert_str_eq(text, cases[i][1]);
+	}
+	g_hash_table_unref(s.descriptors);
+}
+
 /* ---- packages ---- */
 
 static struct ib_mum *mum(const char *package, struct ib_error **err)
