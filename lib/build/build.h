@@ -183,6 +183,8 @@ struct ib_service_options {
 	const char *out;        /**< the WIM to make */
 	const char *data_dir;   /**< holds manifests/ */
 	char *const *packages;  /**< package files, installed in the order of servicing */
+	char *const *added;     /**< features on demand to add, by capability name; need capability_sources */
+	char *const *capability_sources; /**< cabinets and folders of them, in which those are looked for */
 	char *const *payload_sources; /**< images ("FILE:INDEX") and packages with complete files */
 	char *const *removals;  /**< names of removal manifests, or paths of .ini files */
 	const char *technique;  /**< of removals: "uninstall", "empty-winner" or "surgery"; NULL: uninstall */

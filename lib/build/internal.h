@@ -46,6 +46,7 @@ struct update {
 	bool checkpoint;       /**< a newer one of the same name needs it installed */
 	bool named;            /**< by file in the profile, not found by search */
 	int rank;              /**< order of servicing, see updates.c */
+	int sequence;          /**< order within the rank, of those that belong to capabilities asked for by name */
 	const char *kb;        /**< "KB5005568", or the package's name */
 	char *skipped;         /**< why it went nowhere, or NULL */
 };
@@ -200,6 +201,23 @@ struct update_options {
 /** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
  *  (struct update *). */
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
+/* capability.c */
+/** Features on demand asked for by name. */
+struct capability_request {
+	char *const *names;    /**< "OpenSSH.Server", "Language.Basic~~~de-DE~0.0.1.0" */
+	char *const *sources;  /**< cabinets, and folders of them */
+	struct ib_store *store;
+	const struct update_options *options;
+};
+/**
+ * Open and append (struct update *) the packages that bring them: what they depend on and the image lacks, they
+ * themselves, their parts for the languages of the image and of packages that are among the updates already.
+ * @param lines  char * appended: what is in the image already, and languages for which the sources have no part
+ * Throws IB_ERR_INPUT: the sources do not have it, or what it depends on; what updates_open() throws.
+ */
+bool capabilities_open(GPtrArray *updates, const struct capability_request *r, GPtrArray *lines, struct ib_error **err);
+
+/* updates.c */
 /** "; 3 files come complete, 1,204 by differential …", empty when all come complete; owned by the caller (g_free). */
 char *payload_words(const struct ib_install_summary *sum);
 /** The order of installation. */

@@ -174,11 +174,48 @@ static bool add_sources(struct service *s, struct ib_error **err)
 	return true;
 }
 
+static bool is_given(char *const *list)
+{
+	return list && *list;
+}
+
+/* Features on demand by name, out of the sources. */
+static bool add_capabilities(struct service *s, GPtrArray *updates, const struct update_options *o, struct ib_error **err)
+{
+	struct capability_request r = { .names = s->o->added, .sources = s->o->capability_sources, .store = s->store,
+					.options = o };
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+	if (!is_given(r.names))
+		return true;
+	if (!capabilities_open(updates, &r, lines, err))
+		return false;
+	if (!updates->len)
+		return ib_throw(err, IB_ERR_UP_TO_DATE, "the image has the capability '%s' already", *r.names);
+	for (guint i = 0; i < lines->len; i++)
+		say(s, "%s", (char *)g_ptr_array_index(lines, i));
+	return true;
+}
+
+static bool check_sources(const struct service *s, struct ib_error **err)
+{
+	bool names = is_given(s->o->added), sources = is_given(s->o->capability_sources);
+
+	if (names == sources)
+		return true;
+	ib_throw(err, IB_ERR_USAGE, names ? "a capability is asked for by name, but no place is named where its packages are"
+					  : "a source of capabilities is named, but no capability");
+	return ib_hint(err, "--add-capability and --capability-source go together");
+}
+
 static bool add_packages(struct service *s, struct ib_error **err)
 {
-	char *const *files = s->o->packages;
+	static char *const none[] = { NULL };
+	char *const *files = s->o->packages ? s->o->packages : none;
 
-	if (!files || !*files)
+	if (!check_sources(s, err))
+		return false;
+	if (!*files && !is_given(s->o->added))
 		return true;
 	if (!need_anchors(s, err))
 		return false;
@@ -191,7 +228,7 @@ static bool add_packages(struct service *s, struct ib_error **err)
 		ib_store_set_stock(s->store, s->stock);
 	for (; ok && *files; files++)
 		ok = updates_open(updates, *files, &o, err);
-	if (!ok)
+	if (!ok || !add_capabilities(s, updates, &o, err))
 		return false;
 	updates_sort(updates);
 	return install_all(s, updates, err);

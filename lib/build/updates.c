@@ -163,6 +163,31 @@ static bool search_folder(struct build *b, const char *dir, struct ib_error **er
 	return true;
 }
 
+/* [updates] capabilities out of capability-sources. */
+static bool find_capabilities(struct build *b, struct ib_error **err)
+{
+	char *const *names = ib_ini_list(b->p, "updates", "capabilities");
+	char *const *sources = ib_ini_list(b->p, "updates", "capability-sources");
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+	struct capability_request r = { .names = names, .sources = sources, .options = &o };
+
+	if (!*names && !*sources)
+		return true;
+	g_autofree char *place = ib_ini_place(b->p, "updates", *names ? "capabilities" : "capability-sources");
+	if (!*names || !*sources) {
+		ib_throw(err, IB_ERR_INPUT, "%s: %s", place, *names ? "features on demand are asked for by name, but no place is named "
+					    "where their packages are" : "no capability is asked for");
+		return ib_hint(err, "capabilities and capability-sources go together");
+	}
+	if (!base_scratch(b, &r.store, err) || !ib_store_dictionary(r.store, &o.dictionary, err) ||
+	    !capabilities_open(b->updates, &r, lines, err))
+		return ib_while(err, "%s", place);
+	for (guint i = 0; i < lines->len; i++)
+		plan_add(b, "updates", 0, "%s", (char *)g_ptr_array_index(lines, i));
+	return true;
+}
+
 static bool find_packages(struct build *b, struct ib_error **err)
 {
 	for (size_t k = 0; k < G_N_ELEMENTS(named_keys); k++)
@@ -175,7 +200,7 @@ static bool find_packages(struct build *b, struct ib_error **err)
 	for (char *const *dir = ib_ini_list(b->p, "updates", "search"); *dir; dir++)
 		if (!search_folder(b, *dir, err))
 			return false;
-	return true;
+	return find_capabilities(b, err);
 }
 
 /* Whether a package asks for this very one as its parent. */
@@ -217,6 +242,8 @@ static int by_order(const void *pa, const void *pb)
 	int c = a->rank - b->rank;
 
 	if (c == 0)
+		c = a->sequence - b->sequence;
+	if (c == 0)
 		c = g_ascii_strcasecmp(ia->name, ib->name);
 	if (c == 0)
 		c = b->checkpoint - a->checkpoint;
@@ -233,13 +260,21 @@ void updates_sort(GPtrArray *updates)
 
 /* ---- choosing ---- */
 
-static bool same_name_chosen(const struct target *t, const struct update *u)
+/* The same package in another version. One for another language or processor is another package. */
+static bool is_same_package(const struct update *a, const struct update *b)
 {
-	const char *name = ib_package_root(u->package)->id.name;
+	const struct ib_identity *x = &ib_package_root(a->package)->id, *y = &ib_package_root(b->package)->id;
 
+	return g_ascii_strcasecmp(x->name, y->name) == 0 &&
+	       g_ascii_strcasecmp(x->arch ? x->arch : "", y->arch ? y->arch : "") == 0 &&
+	       g_ascii_strcasecmp(x->culture ? x->culture : "", y->culture ? y->culture : "") == 0;
+}
+
+static bool same_package_chosen(const struct target *t, const struct update *u)
+{
 	for (guint i = 0; i < t->updates->len; i++) {
 		const struct update *other = g_ptr_array_index(t->updates, i);
-		if (!other->checkpoint && g_ascii_strcasecmp(ib_package_root(other->package)->id.name, name) == 0)
+		if (!other->checkpoint && is_same_package(other, u))
 			return true;
 	}
 	return false;
@@ -273,12 +308,10 @@ static bool is_required(const struct build *b, const struct update *u)
 static bool others_follow(const struct build *b, const struct target *t, guint i)
 {
 	const struct update *u = g_ptr_array_index(b->updates, i);
-	const char *name = ib_package_root(u->package)->id.name;
 
 	for (guint j = i + 1; j < b->updates->len; j++) {
 		const struct update *later = g_ptr_array_index(b->updates, j);
-		if (ranks[later->rank].into[t->role] &&
-		    g_ascii_strcasecmp(ib_package_root(later->package)->id.name, name) != 0)
+		if (ranks[later->rank].into[t->role] && !is_same_package(later, u))
 			return true;
 	}
 	return false;
@@ -355,7 +388,7 @@ static bool choose_one(struct build *b, struct target *t, struct ib_store *scrat
 
 	if (!goes_into(t, u))
 		return true;
-	if (same_name_chosen(t, u)) {
+	if (same_package_chosen(t, u)) {
 		skip(u, "a newer one of the same package is installed");
 		return true;
 	}

@@ -193,7 +193,24 @@ static void read_needs(struct ib_mum *m, const struct ib_xml_node *node)
 	}
 }
 
-/* What it is called, and what it depends on. satelliteInfo links a capability's languages, which say themselves so. */
+/* A part for a language says which; what has such parts says so. Nothing else than languages is known. */
+static void read_satellites(struct ib_mum *m, const struct ib_xml_node *node)
+{
+	const struct ib_xml_node *child = ib_xml_first(node, NULL);
+
+	for (; child; child = ib_xml_next(child, NULL)) {
+		const char *name = ib_xml_name(child), *type = ib_xml_attr(child, "type");
+		bool language = !type || g_ascii_strcasecmp(type, "language") == 0;
+		if (language && strcmp(name, "applyTo") == 0 && ib_xml_attr(child, "value"))
+			m->satellite_of_language = keep(m, child, "value");
+		else if (language && (strcmp(name, "declare") == 0 || strcmp(name, "require") == 0))
+			m->has_satellites = true;
+		else
+			package_other_add(m->other, "satelliteInfo/%.80s type='%.40s'", name, type ? type : "");
+	}
+}
+
+/* What it is called, what it depends on, and its parts for languages. */
 static void read_capability(struct ib_mum *m, const struct ib_xml_node *node)
 {
 	const struct ib_xml_node *id = ib_xml_find(node, "capability/capabilityIdentity");
@@ -208,7 +225,9 @@ static void read_capability(struct ib_mum *m, const struct ib_xml_node *node)
 		const char *name = ib_xml_name(child);
 		if (strcmp(name, "dependency") == 0)
 			read_needs(m, child);
-		else if (strcmp(name, "capability") != 0 && strcmp(name, "satelliteInfo") != 0)
+		else if (strcmp(name, "satelliteInfo") == 0)
+			read_satellites(m, child);
+		else if (strcmp(name, "capability") != 0)
 			package_other_add(m->other, "declareCapability/%.80s", name);
 	}
 }

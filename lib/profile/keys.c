@@ -31,6 +31,8 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "updates", "servicing-stack", IB_INI_PATHS, false, NULL, NULL, "servicing stack updates, by file" },
 	{ "updates", "cumulative", IB_INI_PATHS, false, NULL, NULL, "cumulative updates, by file" },
 	{ "updates", "on-demand", IB_INI_PATHS, false, NULL, NULL, "features on demand, by file" },
+	{ "updates", "capabilities", IB_INI_LIST, false, NULL, NULL, "features on demand to add, by capability name" },
+	{ "updates", "capability-sources", IB_INI_PATHS, false, NULL, NULL, "folders and cabinets in which they are looked for" },
 	{ "updates", "setup", IB_INI_PATHS, false, NULL, NULL, "setup updates, by file: cabinets of files for the medium's sources/" },
 	{ "updates", "safe-os", IB_INI_PATHS, false, NULL, NULL, "Safe OS updates, by file; they go into winre.wim only" },
 	{ "updates", "payload-sources", IB_INI_PATHS, false, NULL, NULL, "images (FILE, FILE:INDEX), packages: where complete files may be" },

@@ -258,11 +258,13 @@ static bool already(const struct ib_package *p, const GPtrArray *installed, stru
 	return false;
 }
 
-/* Whether a package that declares the capability is installed. */
-static bool has_capability(struct ib_store *s, const GPtrArray *installed, const struct ib_needed_capability *want, bool *ret,
-			   struct ib_error **err)
+bool ib_store_has_capability(struct ib_store *s, const struct ib_needed_capability *want, bool *ret, struct ib_error **err)
 {
+	const GPtrArray *installed;
+
 	*ret = false;
+	if (!ib_store_packages(s, &installed, err))
+		return false;
 	for (guint i = 0; i < installed->len && !*ret; i++) {
 		const struct ib_installed *p = installed->pdata[i];
 		const struct ib_mum *mum;
@@ -270,21 +272,21 @@ static bool has_capability(struct ib_store *s, const GPtrArray *installed, const
 			continue;
 		if (!ib_svc_mum(s, p->package_id, &mum, err))
 			return false;
-		*ret = mum && mum->capability && same(mum->capability, want->name) &&
-		       (!want->version || same(mum->capability_version, want->version)) &&
+		const struct ib_capability_name name = { .name = (char *)want->name, .version = (char *)want->version };
+		*ret = mum && mum->capability && ib_capability_name_fits(&name, mum->capability, mum->capability_version) &&
 		       same(culture_of(mum->capability_language), culture_of(want->language));
 	}
 	return true;
 }
 
 /* A capability depends on others; the first that is missing is the reason. */
-static bool check_needs(struct ib_store *s, const struct ib_mum *mum, const GPtrArray *installed,
-			struct ib_applicability_result *ret, struct ib_error **err)
+static bool check_needs(struct ib_store *s, const struct ib_mum *mum, struct ib_applicability_result *ret,
+			struct ib_error **err)
 {
 	for (guint i = 0; i < mum->needs->len; i++) {
 		const struct ib_needed_capability *c = mum->needs->pdata[i];
 		bool have;
-		if (!has_capability(s, installed, c, &have, err))
+		if (!ib_store_has_capability(s, c, &have, err))
 			return false;
 		if (have)
 			continue;
@@ -295,6 +297,63 @@ static bool check_needs(struct ib_store *s, const struct ib_mum *mum, const GPtr
 		       "add the feature on demand that brings it first");
 		return true;
 	}
+	return true;
+}
+
+static bool has_text(const GPtrArray *list, const char *text)
+{
+	for (guint i = 0; i < list->len; i++)
+		if (same(list->pdata[i], text))
+			return true;
+	return false;
+}
+
+bool ib_store_languages(struct ib_store *s, GPtrArray **ret, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+	const GPtrArray *installed;
+
+	if (!ib_store_packages(s, &installed, err))
+		return false;
+	for (guint i = 0; i < installed->len; i++) {
+		const struct ib_installed *p = installed->pdata[i];
+		g_auto(GStrv) parts = ib_svc_package_parts(p->package_id);
+		bool pack = p->release_type && same(p->release_type, "Language Pack") && p->state >= STATE_STAGED;
+		if (pack && parts && *parts[3] && !has_text(list, parts[3]))
+			g_ptr_array_add(list, g_strdup(parts[3]));
+	}
+	*ret = g_steal_pointer(&list);
+	return true;
+}
+
+/* A capability's part for a language is for images that have the language, and the capability. */
+static bool check_satellite(struct ib_store *s, const struct ib_mum *mum, struct ib_applicability_result *ret,
+			    struct ib_error **err)
+{
+	const char *language = mum->satellite_of_language;
+	const struct ib_needed_capability whole = { .name = mum->capability, .version = mum->capability_version };
+	g_autoptr(GPtrArray) languages = NULL;
+	bool have;
+
+	if (!language)
+		return true;
+	if (!ib_store_languages(s, &languages, err))
+		return false;
+	if (!has_text(languages, language)) {
+		refuse(ret, DISM_NOT_APPLICABLE,
+		       g_strdup_printf("'%s' is a part for the language %s, which the image does not have", mum->package_id, language),
+		       "add the language pack first, or leave it out");
+		return true;
+	}
+	if (!mum->capability)
+		return true;
+	if (!ib_store_has_capability(s, &whole, &have, err))
+		return false;
+	if (!have)
+		refuse(ret, DISM_NOT_APPLICABLE,
+		       g_strdup_printf("'%s' is the part for the language %s of the capability '%s', which the image does not have",
+				       mum->package_id, language, mum->capability),
+		       "add the feature on demand itself first");
 	return true;
 }
 
@@ -328,7 +387,8 @@ bool ib_store_applicable(struct ib_store *s, const struct ib_package *p, struct 
 		refuse_parents(s, mum, installed, ret);
 		return true;
 	}
-	if (!check_needs(s, mum, installed, ret, err))
+	if (!check_needs(s, mum, ret, err) ||
+	    (ret->verdict == IB_APPLIES && !check_satellite(s, mum, ret, err)))
 		return false;
 	if (ret->verdict == IB_APPLIES && ib_version_compare(&s->info.stack, &mum->installer) < 0) {
 		g_autofree char *need = ib_version_text(&mum->installer);

@@ -128,9 +128,7 @@ bool ib_store_capabilities(struct ib_store *s, GPtrArray **ret, struct ib_error 
 		if (!mum || !mum->capability || p->state < STATE_STAGED)
 			continue;
 		struct ib_capability *c = g_new0(struct ib_capability, 1);
-		/* As DISM prints it: name, token, architecture and language (none of them given), version. */
-		c->name = g_strdup_printf("%s~~~%s~%s", mum->capability, mum->id.culture ? mum->id.culture : "",
-					  mum->capability_version ? mum->capability_version : "");
+		c->name = ib_capability_text(mum->capability, mum->capability_language, mum->capability_version);
 		c->package_id = g_strdup(p->package_id);
 		c->state = p->state;
 		g_ptr_array_add(list, c);
@@ -139,43 +137,125 @@ bool ib_store_capabilities(struct ib_store *s, GPtrArray **ret, struct ib_error 
 	return true;
 }
 
-/* "OpenSSH.Server", or what ib_store_capabilities() calls it: with it go its languages. */
+/* ---- removing one ---- */
+
+static bool has_language(const struct ib_mum *mum)
+{
+	return mum->capability_language && *mum->capability_language &&
+	       g_ascii_strcasecmp(mum->capability_language, "neutral");
+}
+
+/*
+ * The packages of a capability, those for languages first: they need the other. With a language said, those of that one;
+ * else the one without a language and its parts for languages.
+ */
+static bool capability_packages(struct ib_store *s, const struct ib_capability_name *want, GPtrArray *ids,
+				struct ib_error **err)
+{
+	const GPtrArray *packages;
+	bool plain = want->language && *want->language, found = plain || !want->language;
+
+	if (!ib_store_packages(s, &packages, err))
+		return false;
+	for (unsigned neutral = 0; neutral < 2; neutral++)
+		for (guint i = 0; i < packages->len; i++) {
+			const struct ib_installed *p = packages->pdata[i];
+			const struct ib_mum *mum;
+			if (!ib_svc_mum(s, p->package_id, &mum, err))
+				return false;
+			if (!mum || p->state < STATE_STAGED || has_language(mum) == (neutral == 1) ||
+			    !ib_capability_name_fits(want, mum->capability, mum->capability_version) ||
+			    (plain && g_ascii_strcasecmp(want->language, has_language(mum) ? mum->capability_language : "")))
+				continue;
+			found |= neutral == 1;
+			g_ptr_array_add(ids, g_strdup(p->package_id));
+		}
+	if (!found)
+		g_ptr_array_set_size(ids, 0);
+	return true;
+}
+
+static bool is_one_of(const GPtrArray *ids, const char *package_id)
+{
+	for (guint i = 0; i < ids->len; i++)
+		if (ib_name_equal(ids->pdata[i], package_id))
+			return true;
+	return false;
+}
+
+/* Whether one of the packages declares what another capability depends on. */
+static bool check_needed(struct ib_store *s, const GPtrArray *ids, const struct ib_installed *p, const struct ib_mum *mum,
+			 struct ib_error **err)
+{
+	for (guint n = 0; n < mum->needs->len; n++) {
+		const struct ib_needed_capability *need = mum->needs->pdata[n];
+		const struct ib_capability_name name = { .name = (char *)need->name, .version = (char *)need->version };
+		for (guint i = 0; i < ids->len; i++) {
+			const struct ib_mum *going;
+			if (!ib_svc_mum(s, ids->pdata[i], &going, err))
+				return false;
+			if (!going || !ib_capability_name_fits(&name, going->capability, going->capability_version) ||
+			    g_ascii_strcasecmp(need->language ? need->language : "",
+					       has_language(going) ? going->capability_language : ""))
+				continue;
+			g_autofree char *text = ib_capability_text(need->name, need->language, need->version);
+			ib_throw(err, IB_ERR_INPUT, "'%s' needs the capability '%s'", p->package_id, text);
+			return ib_hint(err, "remove '%s' first", mum->capability);
+		}
+	}
+	return true;
+}
+
+static bool check_dependents(struct ib_store *s, const GPtrArray *ids, struct ib_error **err)
+{
+	const GPtrArray *packages;
+
+	if (!ib_store_packages(s, &packages, err))
+		return false;
+	for (guint i = 0; i < packages->len; i++) {
+		const struct ib_installed *p = packages->pdata[i];
+		const struct ib_mum *mum;
+		if (p->state < STATE_INSTALL_PENDING || is_one_of(ids, p->package_id))
+			continue;
+		if (!ib_svc_mum(s, p->package_id, &mum, err) || (mum && !check_needed(s, ids, p, mum, err)))
+			return false;
+	}
+	return true;
+}
+
+static bool uninstall_all(struct ib_store *s, const GPtrArray *ids, struct ib_removal_summary *sum, struct ib_error **err)
+{
+	for (guint i = 0; i < ids->len; i++) {
+		struct ib_removal_summary one = { 0 };
+		if (!ib_store_uninstall(s, ids->pdata[i], &one, err))
+			return false;
+		sum->packages += one.packages;
+		sum->components += one.components;
+		sum->files += one.files;
+		sum->values += one.values;
+		for (guint k = 0; k < one.lines->len; k++)
+			g_ptr_array_add(sum->lines, g_strdup(one.lines->pdata[k]));
+		ib_removal_summary_clear(&one);
+	}
+	return true;
+}
+
 bool ib_store_remove_capability(struct ib_store *s, const char *name, struct ib_removal_summary *ret,
 				struct ib_error **err)
 {
-	g_autoptr(GPtrArray) all = NULL;
-	g_autofree char *plain = g_strndup(name, strcspn(name, "~"));
-	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-
-	if (!ib_store_capabilities(s, &all, err))
-		return false;
-	for (unsigned neutral = 0; neutral < 2; neutral++) /* languages first: they need the other */
-		for (guint i = 0; i < all->len; i++) {
-			const struct ib_capability *c = all->pdata[i];
-			size_t len = strlen(plain);
-			bool same = !g_ascii_strncasecmp(c->name, plain, len) && c->name[len] == '~';
-			if (same && (c->name[len + 3] == '~') == (neutral == 1))
-				g_ptr_array_add(ids, g_strdup(c->package_id));
-		}
-	if (!ids->len) {
-		ib_throw(err, IB_ERR_INPUT, "the image has no capability '%s'", name);
-		return ib_hint(err, "inspect lists the capabilities of an image");
-	}
+	IB_CLEANUP(ib_capability_name_clear) struct ib_capability_name want = { 0 };
 	struct ib_removal_summary sum = { .lines = g_ptr_array_new_with_free_func(g_free) };
-	for (guint i = 0; i < ids->len; i++) {
-		struct ib_removal_summary one = { 0 };
-		if (!ib_store_uninstall(s, ids->pdata[i], &one, err)) {
-			ib_removal_summary_clear(&sum);
-			return ib_while(err, "removing the capability '%s'", name);
-		}
-		sum.packages += one.packages;
-		sum.components += one.components;
-		sum.files += one.files;
-		sum.values += one.values;
-		for (guint k = 0; k < one.lines->len; k++)
-			g_ptr_array_add(sum.lines, g_strdup(one.lines->pdata[k]));
-		ib_removal_summary_clear(&one);
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	bool ok = ib_capability_name_parse(name, &want, err) && capability_packages(s, &want, ids, err);
+
+	if (ok && !ids->len) {
+		ib_throw(err, IB_ERR_INPUT, "the image has no capability '%s'", name);
+		ok = ib_hint(err, "inspect lists the capabilities of an image");
 	}
-	*ret = sum;
-	return true;
+	if (ok && check_dependents(s, ids, err) && uninstall_all(s, ids, &sum, err)) {
+		*ret = sum;
+		return true;
+	}
+	ib_removal_summary_clear(&sum);
+	return ib_while(err, "removing the capability '%s'", name);
 }

@@ -253,6 +253,16 @@ struct ib_capability {
 	uint32_t state;        /**< 0x40 staged, 0x70 installed */
 };
 
+/**
+ * Languages of an image: those of its language packs (char *, each once). Result: g_ptr_array_unref.
+ * Throws what reading the packages throws.
+ */
+bool ib_store_languages(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/** Whether an installed package declares a capability; version and language NULL: any, none. */
+bool ib_store_has_capability(struct ib_store *s, const struct ib_needed_capability *c, bool *ret, struct ib_error **err)
+	IB_MUST_CHECK;
+
 /** All capabilities, languages of one apart: struct ib_capability *. Result: g_ptr_array_unref. */
 bool ib_store_capabilities(struct ib_store *s, GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
 
@@ -362,7 +372,8 @@ bool ib_store_uninstall(struct ib_store *s, const char *pattern, struct ib_remov
 	IB_MUST_CHECK;
 
 /**
- * Uninstall a capability by name ("OpenSSH.Server", or all that ib_store_capabilities() calls it), with its languages.
+ * Uninstall a capability by name ("OpenSSH.Server", or all that ib_store_capabilities() calls it), with its languages;
+ * with a language in the name, the one of that language alone.
  * @param ret  what went; clear with ib_removal_summary_clear()
  * Throws IB_ERR_INPUT: there is none, or as ib_store_uninstall().
  */

@@ -20,7 +20,8 @@ cbs='\Microsoft\Windows\CurrentVersion\Component Based Servicing'
 
 # 1. names agree with the table; bad command lines are refused
 "$lab" selftest "$IB_SRC/tests/data/keyform_vectors.csv" >/dev/null
-for words in "" "base" "base -o x --size huge" "base -o x --seed -1" "certs -o x --size large" "bake -o x" "base -o x y"; do
+for words in "" "base" "base -o x --size huge" "base -o x --seed -1" "certs -o x --size large" "bake -o x" "base -o x y" \
+	"base -o x --system xp" "packages -o x --system server-2022"; do
 	status=0
 	"$lab" $words 2>/dev/null || status=$?
 	[ $status = 2 ] || fail "'imglab $words' ends with $status"
@@ -36,6 +37,21 @@ cmp one/lab-root.pem two/lab-root.pem || fail "two trust anchors"
 "$lab" base -o other --seed 6
 ! cmp -s one/lab-base.iso other/lab-base.iso || fail "the seed does nothing"
 [ "$(ls -A one | wc -l)" = 2 ] || fail "something was left behind"
+
+# 2b. a server is another build and product, with packages of its own names
+"$lab" base -o server --system server-2022
+"$lab" base -o client --seed 0 --system client-2019
+"$lab" base -o plain
+cmp client/lab-base.iso plain/lab-base.iso || fail "the client is not what is made without a word"
+7zz e -tUdf -y -oserver server/lab-base.iso sources/install.wim >/dev/null
+wiminfo server/install.wim >info
+for line in 'Name: *Windows Server 2022 Standard' 'Edition ID: *ServerStandard' 'Edition ID: *ServerDatacenter' \
+	'Installation Type: *Server' 'Product Type: *ServerNT' 'Build: *20348'; do
+	grep -q "$line" info || fail "wiminfo does not say $line of the server"
+done
+wimdir server/install.wim 1 --path=/Windows/servicing/Packages >list
+grep -q '/Microsoft-Windows-Server-Features-Package~31bf3856ad364e35~amd64~~10.0.20348.1.mum$' list || fail "no server features"
+! grep -E 'Client|Enterprise|CMIT|17763' list || fail "the server has packages of a client"
 
 # 3. the disc
 7zz x -tUdf -y -odisc one/lab-base.iso >/dev/null

@@ -67,10 +67,10 @@ expect 0 'took 1 missing files' "$imgbuild" service lean9.wim:1 --enable-feature
 expect 3 "no optional feature 'SMB2'" "$imgbuild" service "$base:1" --remove-payload SMB2 -o no.wim
 
 # ---- capabilities ----
-on "$base" 0 'capability Lab.OpenTools~~~~1.0 0x70' install="$fod" features commit write=fod.wim
+on "$base" 0 'capability Lab.OpenTools~~~~0.0.1.0 0x70' install="$fod" features commit write=fod.wim
 on fod.wim 0 'uncapable packages=3' no-capability=Lab.OpenTools verify-full features install="$ssu" install="$october" verify-full
 ! grep -q '^capability' said || fail "the capability is still there"
-on fod.wim 0 'uncapable packages=3' no-capability=Lab.OpenTools~~~~1.0
+on fod.wim 0 'uncapable packages=3' no-capability=Lab.OpenTools~~~~0.0.1.0
 on fod.wim 3 "no capability 'Lab.Open'" no-capability=Lab.Open
 expect 0 'uninstalled Lab.OpenTools: 3 packages' "$imgbuild" service fod.wim:1 --remove-capability Lab.OpenTools -o nofod.wim
 

@@ -163,3 +163,44 @@ Test(package_names, version_order)
 		cr_expect_eq(ib_version_compare(&a, &a), 0);
 	}
 }
+
+/* As DISM prints them; genuine features on demand say "1.0" for what is printed as 0.0.1.0. */
+Test(package_names, capabilities)
+{
+	static const struct {
+		const char *name, *language, *version, *text;
+	} cases[] = {
+		{ "OpenSSH.Server", NULL, "1.0", "OpenSSH.Server~~~~0.0.1.0" },
+		{ "Browser.InternetExplorer", NULL, "11.0", "Browser.InternetExplorer~~~~0.0.11.0" },
+		{ "Language.Basic", "de-DE", "1.0", "Language.Basic~~~de-DE~0.0.1.0" },
+		{ "NetFX3", NULL, NULL, "NetFX3~~~~" },
+		{ "X", "", "1.2.3.4", "X~~~~1.2.3.4" },
+		{ "X", NULL, "7", "X~~~~0.0.0.7" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = ib_capability_text(cases[i].name, cases[i].language, cases[i].version);
+		struct ib_capability_name n = { 0 };
+		ib_auto_error err = NULL;
+		cr_assert_str_eq(text, cases[i].text);
+		cr_assert(ib_capability_name_parse(text, &n, &err));
+		cr_assert_str_eq(n.name, cases[i].name);
+		cr_assert_str_eq(n.language, cases[i].language ? cases[i].language : "");
+		cr_assert(ib_capability_name_fits(&n, cases[i].name, cases[i].version));
+		cr_assert(!ib_capability_name_fits(&n, "Y", cases[i].version));
+		cr_assert_eq(ib_capability_name_fits(&n, cases[i].name, "9.9"), cases[i].version == NULL);
+		ib_capability_name_clear(&n);
+	}
+}
+
+Test(package_names, what_is_no_capability)
+{
+	static const char *const bad[] = { "", "~~~~1.0", "A~", "A~~~", "A~token~~~1.0", "A~~amd64~~1.0", "A~~~~x", "A~~~~1.0~" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		struct ib_capability_name n = { 0 };
+		ib_auto_error err = NULL;
+		cr_assert_not(ib_capability_name_parse(bad[i], &n, &err), "'%s'", bad[i]);
+		cr_assert_eq(ib_error_code(err), IB_ERR_INPUT);
+	}
+}

@@ -5,6 +5,8 @@
 const struct option service_options[] = {
 	{ "output", 'o', "FILE", false, "the WIM to make; never the input" },
 	{ "add-package", 0, "FILE", true, "install an update (.msu, .cab); needs --trust" },
+	{ "add-capability", 0, "NAME", true, "add a feature on demand, its languages too" },
+	{ "capability-source", 0, "PATH", true, "folder or cabinet in which it is looked for" },
 	{ "payload-source", 0, "FILE", true, "image or package with complete files" },
 	{ "trust", 0, "PEM", true, "root the packages' signatures must lead to" },
 	{ "remove", 0, "NAME", true, "remove a component: manifest's name or .ini file" },
@@ -58,6 +60,11 @@ int cmd_service(struct context *c, struct ib_error **err)
 	};
 	g_autofree char **drivers = args_values(c->args, "add-driver"), **apps = args_values(c->args, "remove-appx");
 
+	g_autofree char **added = args_values(c->args, "add-capability");
+	g_autofree char **from = args_values(c->args, "capability-source");
+
+	o.added = added;
+	o.capability_sources = from;
 	o.drivers = drivers;
 	o.apps = apps;
 	if (!fill(c, &o, err) || !ib_service_run(&o, &json, err))

@@ -294,6 +294,8 @@ static void set_system_keys(struct lab_os *os)
 	lab_hive_dword(h, "Setup", "SystemSetupInProgress", pe ? 0 : 1);
 	lab_hive_dword(h, "Setup", "SetupType", pe ? 0 : 2);
 	lab_hive_key(h, "ControlSet001\\Control\\Session Manager");
+	lab_hive_manifest(h, "ControlSet001\\Control\\Session Manager\\Environment", "Path", LAB_REG_EXPAND_SZ,
+			  "%SystemRoot%\\system32;%SystemRoot%;%SystemRoot%\\System32\\Wbem");
 	lab_hive_key(h, "ControlSet001\\Hardware Profiles\\0001");
 	if (pe)
 		lab_hive_dword(h, "ControlSet001\\Control\\MiniNT", "AllowRefsFormatOverNonmirrorVolume", 1);
@@ -308,6 +310,7 @@ static void set_other_keys(struct lab_os *os)
 	lab_hive_sz(software, "Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState",
 		    "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE");
 	lab_hive_key(software, "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\PackagesPending");
+	lab_hive_key(software, "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\PackageDetect");
 	lab_hive_key(software, "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\SessionsPending");
 	lab_hive_dword(software, "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\SessionsPending", "Exclusive",
 		       0);

@@ -243,6 +243,10 @@ struct lab_package {
 	const char *stack_version;  /**< installerAssembly's version, or NULL */
 	const char *capability;     /**< capabilityIdentity name (version 1.0.. in capability_version), or NULL */
 	const char *capability_version;
+	const char *capability_language; /**< NULL: that of the package, if it has one */
+	const char *needs_capability; /**< capability it depends on, in the same version and language; or NULL */
+	bool is_satellite;          /**< satelliteInfo/applyTo: for images with the package's language */
+	bool has_satellites;        /**< satelliteInfo/declare: it has such parts */
 	const char *format;         /**< mum2 PackageFormat "PSFX", or NULL */
 	GPtrArray *parents;         /**< struct lab_parent */
 	GPtrArray *updates;         /**< struct lab_update */

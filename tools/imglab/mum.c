@@ -29,13 +29,27 @@ static void write_stack(struct lab_xml *x, const struct lab_package *p)
 
 static void write_capability(struct lab_xml *x, const struct lab_package *p)
 {
+	const char *language = g_strcmp0(p->id.culture, "neutral") ? p->id.culture : p->capability_language;
+
 	if (!p->capability)
 		return;
 	lab_xml_open(x, "declareCapability", NULL);
 	lab_xml_open(x, "capability", NULL);
-	lab_xml_empty(x, "capabilityIdentity", "name", p->capability, "version", p->capability_version, "language",
-		      g_strcmp0(p->id.culture, "neutral") ? p->id.culture : NULL, NULL);
+	lab_xml_empty(x, "capabilityIdentity", "name", p->capability, "version", p->capability_version, "language", language,
+		      NULL);
 	lab_xml_close(x, "capability");
+	if (p->needs_capability) {
+		lab_xml_open(x, "dependency", NULL);
+		lab_xml_empty(x, "capabilityIdentity", "name", p->needs_capability, "version", p->capability_version, "language",
+			      language, NULL);
+		lab_xml_close(x, "dependency");
+	}
+	if (p->is_satellite || p->has_satellites) {
+		lab_xml_open(x, "satelliteInfo", NULL);
+		lab_xml_empty(x, p->is_satellite ? "applyTo" : "declare", "type", "language", "value",
+			      p->is_satellite ? language : NULL, NULL);
+		lab_xml_close(x, "satelliteInfo");
+	}
 	lab_xml_close(x, "declareCapability");
 }
 

@@ -143,8 +143,13 @@ static struct lab_component *tools_server(struct lab_arena *a, uint64_t seed, co
 	add_rule(a, c, (struct lab_firewall){
 		.internal_name = "OpenTools-Server-In-TCP", .name = "Lab OpenTools Server (TCP-In)",
 		.description = "Inbound rule of the open tools server", .group = "Lab OpenTools Server",
-		.binary = TOOLS_PATH "opentoold.exe", .direction = "In", .protocol = "6", .local_port = "2222",
+		.binary = TOOLS_PATH "opentoold.exe", .direction = "in", .protocol = "TCP", .local_port = "2222",
 		.service = "opentoold" });
+	g_ptr_array_add(c->extra,
+			"<memberships><categoryMembership><id name=\"Microsoft.Windows.Categories\" version=\"1.0.0.0\" "
+			"publicKeyToken=\"365143bb27e7ac8b\" typeName=\"Environment\" /><categoryInstance subcategory=\"path\">"
+			"<path name=\"%ProgramFiles%\\Lab OpenTools\\\" position=\"last\" /></categoryInstance></categoryMembership>"
+			"</memberships>");
 	return c;
 }
 
@@ -173,8 +178,66 @@ struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const cha
 	root->support = "http://imglab.invalid/kb/7777001";
 	root->capability = "Lab.OpenTools";
 	root->capability_version = "1.0";
+	root->has_satellites = true;
 	add_tools_child(a, root, "Lab-OpenTools-Core", lab_open_tools_core(a, seed, version));
 	add_tools_child(a, root, "Lab-OpenTools-Server", tools_server(a, seed, version));
+	return root;
+}
+
+/* A package of one component that is itself the feature on demand. */
+static struct lab_package *small_feature(struct lab_arena *a, const char *name, const char *kb, struct lab_component *c)
+{
+	struct lab_identity id = lab_package_identity(name, c->id.version, "amd64", c->id.culture);
+	struct lab_package *root = lab_package_new(a, id, kb, "OnDemand Pack");
+	struct lab_component *d = new_component(a, lab_printf(a, "%s-Deployment", c->id.name), c->id.version, c->id.culture);
+
+	d->deployment = true;
+	lab_add_dependency(a, d, &c->id);
+	lab_add_deployment(a, root, NULL, d);
+	g_ptr_array_add(root->components, c);
+	root->display = root->description = name;
+	root->capability_version = "1.0";
+	return root;
+}
+
+struct lab_package *lab_open_tools_language(struct lab_arena *a, uint64_t seed, const char *version, const char *language)
+{
+	struct lab_component *c = new_component(a, "Lab-OpenTools-Core.Resources", version, language);
+	const char *folder = lab_printf(a, TOOLS_PATH "%s\\", language);
+	struct lab_package *root;
+
+	lab_add_file(a, c, "opentool.exe.mui", folder, program(seed, c, "opentool.exe.mui", 3000));
+	root = small_feature(a, "Lab-OpenTools-FoD-Package", "KB7777001", c);
+	root->capability = "Lab.OpenTools";
+	root->is_satellite = true;
+	return root;
+}
+
+struct lab_package *lab_open_tools_extra(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_component *c = new_component(a, "Lab-OpenTools-Extra", version, "neutral");
+	struct lab_package *root;
+
+	lab_add_file(a, c, "openmore.exe", TOOLS_PATH, program(seed, c, "openmore.exe", 9000));
+	root = small_feature(a, "Lab-OpenTools-Extra-FoD-Package", "KB7777002", c);
+	root->capability = "Lab.OpenTools.Extra";
+	root->needs_capability = "Lab.OpenTools";
+	return root;
+}
+
+struct lab_package *lab_language_feature(struct lab_arena *a, uint64_t seed, const char *version, const char *stem,
+					 const char *language)
+{
+	const char *name = lab_printf(a, "Lab-LanguageFeatures-%s-%s", stem, language);
+	struct lab_component *c = new_component(a, name, version, "neutral");
+	const char *file = lab_printf(a, "%s.dat", stem);
+	struct lab_package *root;
+
+	lab_add_file(a, c, file, lab_printf(a, "$(runtime.windows)\\LabSpeech\\%s\\", language), lab_payload(seed, name, 1500));
+	root = small_feature(a, lab_printf(a, "%s-Package", name), "KB7777003", c);
+	root->capability = lab_printf(a, "Lab.Language.%s", stem);
+	root->capability_language = language;
+	root->needs_capability = g_str_equal(stem, "Basic") ? NULL : "Lab.Language.Basic";
 	return root;
 }
 

@@ -25,6 +25,19 @@ GPtrArray *lab_novelties(struct lab_arena *a, uint64_t seed, const char *version
 /** The feature on demand: a root with two children, capability Lab.OpenTools 1.0, without parents yet. */
 struct lab_package *lab_open_tools(struct lab_arena *a, uint64_t seed, const char *version);
 
+/** Its part for a language: a package of its own of the same name. */
+struct lab_package *lab_open_tools_language(struct lab_arena *a, uint64_t seed, const char *version, const char *language);
+
+/** More of it: capability Lab.OpenTools.Extra 1.0, which depends on Lab.OpenTools 1.0. */
+struct lab_package *lab_open_tools_extra(struct lab_arena *a, uint64_t seed, const char *version);
+
+/**
+ * A capability that only languages have, as Windows' language features: Lab.Language.Basic 1.0, and
+ * Lab.Language.Speech 1.0, which depends on it. stem: "Basic", "Speech"
+ */
+struct lab_package *lab_language_feature(struct lab_arena *a, uint64_t seed, const char *version, const char *stem,
+					 const char *language);
+
 /** The feature's core as a later cumulative update brings it. */
 struct lab_component *lab_open_tools_core(struct lab_arena *a, uint64_t seed, const char *version);
 

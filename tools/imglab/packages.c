@@ -353,15 +353,39 @@ static bool write_cumulative(struct mill *m, struct lab_package *root, const str
 	return true;
 }
 
-static bool write_on_demand(struct mill *m, struct ib_error **err)
+/* folder: with its separator, or empty */
+static bool write_feature(struct mill *m, const char *folder, const struct lab_package *p, struct ib_error **err)
 {
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = LAB_SIGNER_CATALOG,
 					  .when = lab_release_time(LAB_RTM), .on_demand = true,
 					  .method = LAB_CAB_MSZIP };
+	bool neutral = g_str_equal(p->id.culture, "neutral");
+	g_autofree char *file = g_strdup_printf("%s%s~" LAB_TOKEN "~amd64~%s~.cab", folder, p->id.name,
+						neutral ? "" : p->id.culture);
 	g_autoptr(GBytes) bytes = NULL;
 
-	return lab_package_cabinet(make_on_demand(m), &how, &bytes, err) &&
-	       write_file(m, "Lab-OpenTools-FoD-Package~" LAB_TOKEN "~amd64~~.cab", bytes, err);
+	return lab_package_cabinet(p, &how, &bytes, err) && write_file(m, file, bytes, err);
+}
+
+/* The disc of features on demand: all of them, for languages that the base has and that it has not. */
+static bool write_on_demand(struct mill *m, struct ib_error **err)
+{
+	static const char *const languages[] = { "en-US", "zh-CN" };
+	static const char *const stems[] = { "Basic", "Speech" };
+	static const char folder[] = "on-demand/";
+	struct lab_arena *a = m->arena;
+	uint64_t seed = m->options->seed;
+
+	if (!write_feature(m, "", make_on_demand(m), err) || !write_feature(m, folder, make_on_demand(m), err) ||
+	    !write_feature(m, folder, lab_open_tools_extra(a, seed, BASE_VERSION), err))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(languages); i++)
+		if (!write_feature(m, folder, lab_open_tools_language(a, seed, BASE_VERSION, languages[i]), err))
+			return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(stems); i++)
+		if (!write_feature(m, folder, lab_language_feature(a, seed, BASE_VERSION, stems[i], "de-DE"), err))
+			return false;
+	return true;
 }
 
 static bool write_safe_os(struct mill *m, struct ib_error **err)
@@ -502,7 +526,7 @@ static bool run(struct mill *m, bool (*write)(struct mill *m, struct ib_error **
 
 bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
 {
-	static const char *const folders[] = { "psfx", "refused/psfx" };
+	static const char *const folders[] = { "on-demand", "psfx", "refused/psfx" };
 	lab_auto_pki pki = NULL;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {

@@ -10,6 +10,8 @@
  *                                     and reverse differentials against the base's files, compressed manifests
  *     containers/…                    the same in other containers, see containers.h; wrong ones in refused/containers/
  *     Lab-OpenTools-FoD-Package~31bf3856ad364e35~amd64~~.cab   on demand, capability Lab.OpenTools 1.0
+ *     on-demand/…                     the same as a disc of features on demand: its parts for en-US and zh-CN, more that
+ *                                     depends on it (Lab.OpenTools.Extra), what only languages have (Lab.Language.Basic, .Speech)
  *     refused/windows10.0-kb5005565-x64.msu          for build 19041: does not apply
  *     refused/windows10.0-kb5005568-x64-payload.msu  9B, a payload file differs from its manifest
  *     refused/windows10.0-kb5005568-x64-manifest.msu 9B, a manifest is not the one in the catalog
