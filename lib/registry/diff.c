@@ -65,7 +65,7 @@ static void diff_keys(struct diff *d, struct ib_key *a, struct ib_key *b)
 {
 	if (!same_bytes(ib_key_security(a), ib_key_security(b)))
 		report(d, IB_HIVE_SECURITY_CHANGED, a, b, NULL, NULL);
-	if (!same_bytes(a->class_name, b->class_name))
+	if (!same_bytes(ib_key_class(a), ib_key_class(b)))
 		report(d, IB_HIVE_CLASS_CHANGED, a, b, NULL, NULL);
 	diff_values(d, a, b);
 	for (size_t i = 0, j = 0; !d->stopped && (i < a->child_count || j < b->child_count);) {

@@ -45,7 +45,7 @@ enum { VK_NAME_LEN = 2, VK_SIZE = 4, VK_DATA = 8, VK_TYPE = 12, VK_FLAGS = 16, V
 /* Offsets inside a security cell. */
 enum { SK_NEXT = 4, SK_PREV = 8, SK_REFS = 12, SK_LEN = 16, SK_DATA = 20 };
 
-/* Memory that lives as long as the hive: names, keys, values. */
+/* Memory that lives as long as the hive: a block fills with structs from its begin, with bytes from its end. */
 struct registry_arena {
 	GPtrArray *blocks;
 	uint8_t *at;
@@ -69,20 +69,25 @@ struct ib_value {
 	bool owned; /* data is ours to free */
 };
 
+/* What few keys have. */
+struct registry_extra {
+	GHashTable *child_index; /* made on demand, for big unsorted parents */
+	GHashTable *value_index; /* made on demand, for keys with many values */
+	GBytes *class_name;
+};
+
+/* A hive of Windows has a million of them: what few have lies outside. */
 struct ib_key {
 	struct ib_key *parent;
 	const char *name;
-	struct ib_key **children;
-	struct ib_value **values;
-	GHashTable *child_index; /* made on demand, for big unsorted parents */
-	GHashTable *value_index; /* made on demand, for keys with many values */
+	struct ib_key **children; /* in the arena when child_room is 0 */
+	struct ib_value **values; /* the same with value_room */
+	struct registry_extra *extra; /* NULL: none */
 	struct registry_security *security;
-	GBytes *class_name;
 	uint64_t time;
 	uint32_t child_count, child_room;
 	uint32_t in_order; /* so many children, from the first one on, are sorted */
 	uint32_t value_count, value_room;
-	uint32_t hash;
 	uint32_t access; /* NK_ACCESS, kept as it was */
 	uint16_t flags;
 	uint16_t user_flags; /* high half of NK_MAX_NAME, kept as it was */
@@ -90,7 +95,6 @@ struct ib_key {
 };
 
 struct ib_hive {
-	GBytes *file; /* what values and descriptors point into; NULL for a new hive */
 	uint8_t base[BASE_BLOCK];
 	struct registry_arena arena;
 	GHashTable *securities; /* GBytes -> struct registry_security, owned */
@@ -101,6 +105,8 @@ struct ib_hive {
 
 /* Arena; NULL only for more than 64 KiB, when memory is out. */
 void *ib_registry_alloc(struct registry_arena *a, size_t size);
+/* The same for texts and data, which may lie anywhere. */
+void *ib_registry_alloc_bytes(struct registry_arena *a, size_t size);
 
 /* names */
 uint32_t ib_registry_hash(const char *name);
@@ -118,6 +124,10 @@ void ib_registry_touch(struct ib_hive *h, struct ib_key *key);
 void ib_registry_sort(struct ib_key *key);
 struct ib_key *ib_registry_child(struct ib_key *parent, const char *name);
 void ib_registry_value_fini(struct ib_value *v);
+/* A key's extra, made when it has none. */
+struct registry_extra *ib_registry_extra(struct ib_key *key);
+/* A list of pointers with room for one more; it leaves the arena when it grows (room 0: it lies there). */
+void *ib_registry_list_grow(void *list, uint32_t count, uint32_t *room);
 
 /* 64-bit Marvin32, which guards the entries of a log */
 uint64_t ib_registry_marvin32(uint64_t seed, const uint8_t *p, size_t len);

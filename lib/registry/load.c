@@ -159,7 +159,7 @@ static bool load_security(struct loader *l, uint32_t cell, uint32_t from, struct
 	uint32_t n = ib_le32(p + SK_LEN);
 	if (n > len - SK_DATA)
 		return refuse(l, cell, "a security descriptor of %u bytes lies in a cell with %zu", n, len - SK_DATA);
-	g_autoptr(GBytes) bytes = g_bytes_new_from_bytes(l->hive->file, (gsize)(p + SK_DATA - l->bins) + BASE_BLOCK, n);
+	g_autoptr(GBytes) bytes = g_bytes_new(p + SK_DATA, n);
 	*ret = ib_registry_intern(l->hive, bytes);
 	g_hash_table_insert(l->securities, GUINT_TO_POINTER(cell), *ret);
 	return true;
@@ -204,6 +204,18 @@ static bool load_big_data(struct loader *l, uint32_t cell, const uint8_t *p, str
 	return read_segments(l, list, count, cell, v, data);
 }
 
+/* Half of a hive's bytes and more are cells, lists and gaps: keeping data apart lets the file go. */
+static bool keep_data(struct loader *l, const uint8_t *p, struct ib_value *v)
+{
+	uint8_t *copy = ib_registry_alloc_bytes(&l->hive->arena, v->len);
+
+	if (!copy)
+		return ib_throw_memory(l->err);
+	memcpy(copy, p, v->len);
+	v->data = copy;
+	return true;
+}
+
 static bool load_data(struct loader *l, uint32_t cell, const uint8_t *vk, struct ib_value *v)
 {
 	uint32_t size = ib_le32(vk + VK_SIZE);
@@ -212,8 +224,9 @@ static bool load_data(struct loader *l, uint32_t cell, const uint8_t *vk, struct
 
 	v->len = size & 0x7FFFFFFFu;
 	if (size & 0x80000000u) {
-		v->data = vk + VK_DATA;
-		return v->len <= 4 || refuse(l, cell, "inline data of %u bytes, at most 4 are possible", v->len);
+		if (v->len > 4)
+			return refuse(l, cell, "inline data of %u bytes, at most 4 are possible", v->len);
+		return keep_data(l, vk + VK_DATA, v);
 	}
 	if (v->len == 0)
 		return true;
@@ -222,10 +235,8 @@ static bool load_data(struct loader *l, uint32_t cell, const uint8_t *vk, struct
 	const uint8_t *p = take_cell(l, at, cell, "data", 4, &len);
 	if (!p)
 		return false;
-	if (len >= v->len) {
-		v->data = p;
-		return true;
-	}
+	if (len >= v->len)
+		return keep_data(l, p, v);
 	if (l->minor >= 4 && v->len > SEGMENT && len >= 8 && p[0] == 'd' && p[1] == 'b')
 		return load_big_data(l, at, p, v);
 	return refuse(l, at, "data of %u bytes in a cell with %zu", v->len, len);
@@ -302,12 +313,9 @@ static bool load_values(struct loader *l, uint32_t cell, const uint8_t *nk, stru
 	const uint8_t *list = take_cell(l, ib_le32(nk + NK_VALUE_LIST), cell, "list of values", 4 * (size_t)n, &len);
 	if (!list)
 		return false;
-	k->values = g_try_new(struct ib_value *, n);
-	if (!k->values)
-		return ib_throw_memory(l->err);
-	k->value_room = n;
+	k->values = ib_registry_alloc(&l->hive->arena, n * sizeof(*k->values));
 	struct ib_value *all = ib_registry_alloc(&l->hive->arena, n * sizeof(*all));
-	if (!all)
+	if (!k->values || !all)
 		return ib_throw_memory(l->err);
 	memset(all, 0, n * sizeof(*all));
 	for (uint32_t i = 0; i < n; i++) {
@@ -397,10 +405,9 @@ static bool load_children(struct loader *l, uint32_t cell, const uint8_t *nk, st
 		return refuse(l, cell, "a key has %u subkeys, the hive has room for %u", s.room,
 			      l->size / KEY_CELL_MIN);
 	g_autofree uint32_t *cells = g_try_new(uint32_t, s.room);
-	k->children = g_try_new(struct ib_key *, s.room);
+	k->children = ib_registry_alloc(&l->hive->arena, s.room * sizeof(*k->children));
 	if (!cells || !k->children)
 		return ib_throw_memory(l->err);
-	k->child_room = s.room;
 	s.cells = cells;
 	if (!load_list(l, &s, ib_le32(nk + NK_LIST)))
 		return false;
@@ -447,7 +454,7 @@ static bool load_class(struct loader *l, uint32_t cell, const uint8_t *nk, struc
 		return true;
 	const uint8_t *p = take_cell(l, at, cell, "class name", n, &len);
 	if (p)
-		k->class_name = g_bytes_new_from_bytes(l->hive->file, (gsize)(p - l->bins) + BASE_BLOCK, n);
+		ib_registry_extra(k)->class_name = g_bytes_new(p, n);
 	return p != NULL;
 }
 
@@ -527,7 +534,6 @@ static bool load_bytes(GBytes *file, const char *name, const struct ib_hive_info
 	if (!starts || !used)
 		return ib_throw_memory(err);
 	struct ib_hive *h = ib_registry_hive_new();
-	h->file = g_bytes_ref(file);
 	h->loaded = *info;
 	memcpy(h->base, p, BASE_BLOCK);
 	struct loader l = { .hive = h, .name = name, .bins = p + BASE_BLOCK, .size = bins, .starts = starts,

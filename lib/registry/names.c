@@ -130,7 +130,9 @@ const char *ib_registry_name(struct registry_arena *a, const uint8_t *p, size_t 
 		return NULL;
 	for (size_t i = 0; latin1 && i < len; i++)
 		room += p[i] && p[i] < 0x80 ? 1 : 2;
-	char *text = ib_registry_alloc(a, latin1 ? room + 1 : len / 2 * 3 + 1);
+	if (!latin1)
+		room = len / 2 * 3;
+	char *text = ib_registry_alloc_bytes(a, room + 1);
 	char *o = text;
 	for (size_t i = 0; latin1 && i < len; i++)
 		o = put_code(o, p[i]);

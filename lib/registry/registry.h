@@ -52,7 +52,7 @@ struct ib_hive_options {
 /**
  * Load a hive; dirty ones (sequence numbers differ, or the checksum is wrong) are brought up to date
  * from the logs. Volatile keys are left out.
- * @param bytes    the hive file; a reference is taken until the hive is freed
+ * @param bytes    the hive file; borrowed: nothing of it is kept
  * @param options  borrowed; NULL is the default
  * @param ret      owned by the caller (ib_hive_free)
  * Throws IB_ERR_INPUT: malformed (with the offset in the file), or dirty without a usable log (with a hint);

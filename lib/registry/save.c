@@ -266,7 +266,7 @@ static void put_hint(struct writer *w, uint8_t *out, const struct ib_key *k)
 	struct stored_name s;
 
 	if (w->minor >= 5) {
-		ib_put_le32(out, k->hash);
+		ib_put_le32(out, ib_registry_hash(k->name));
 		return;
 	}
 	s = measure(w, k->name);
@@ -349,8 +349,8 @@ static uint32_t longest_class(const struct ib_key *k)
 	size_t longest = 0;
 
 	for (uint32_t i = 0; i < k->child_count; i++)
-		if (k->children[i]->class_name)
-			longest = MAX(longest, g_bytes_get_size(k->children[i]->class_name));
+		if (ib_key_class(k->children[i]))
+			longest = MAX(longest, g_bytes_get_size(ib_key_class(k->children[i])));
 	return (uint32_t)longest;
 }
 
@@ -362,8 +362,8 @@ static bool put_attachments(struct writer *w, const struct ib_key *k, uint32_t c
 
 	if (!put_security(w, k->security, &sk))
 		return false;
-	if (k->class_name) {
-		const void *data = g_bytes_get_data(k->class_name, &class_len);
+	if (ib_key_class(k)) {
+		const void *data = g_bytes_get_data(ib_key_class(k), &class_len);
 		if (!put_bytes(w, data, class_len, &class_cell))
 			return false;
 	}
@@ -442,7 +442,7 @@ bool ib_hive_save(struct ib_hive *h, uint64_t time, GBytes **ret, struct ib_erro
 {
 	g_autoptr(GPtrArray) securities = g_ptr_array_new();
 	g_autofree uint16_t *units = g_new(uint16_t, VALUE_NAME_MAX);
-	size_t guess = h->file ? g_bytes_get_size(h->file) + (1u << 20) : 1u << 20;
+	size_t guess = h->loaded.file_bytes + (1u << 20);
 	struct writer w = { .hive = h, .time = time, .minor = ib_le32(h->base + BB_MINOR), .securities = securities,
 			    .units = units, .err = err, .room = guess, .buf = g_try_malloc(guess) };
 

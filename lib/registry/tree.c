@@ -18,24 +18,44 @@ static const uint8_t default_descriptor[] = {
 	1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0,
 };
 
+/* What is too large for a block gets one of its own. */
+static void *alloc_large(struct registry_arena *a, size_t size)
+{
+	void *own = g_try_malloc(size);
+
+	if (own)
+		g_ptr_array_add(a->blocks, own);
+	return own;
+}
+
+static void need(struct registry_arena *a, size_t size)
+{
+	if (size <= a->left)
+		return;
+	a->at = g_malloc(ARENA_BLOCK);
+	a->left = ARENA_BLOCK;
+	g_ptr_array_add(a->blocks, a->at);
+}
+
 void *ib_registry_alloc(struct registry_arena *a, size_t size)
 {
 	size = (size + 7) & ~(size_t)7;
-	if (size > ARENA_BLOCK / 4) {
-		void *own = g_try_malloc(size);
-		if (own)
-			g_ptr_array_add(a->blocks, own);
-		return own;
-	}
-	if (size > a->left) {
-		a->at = g_malloc(ARENA_BLOCK);
-		a->left = ARENA_BLOCK;
-		g_ptr_array_add(a->blocks, a->at);
-	}
+	if (size > ARENA_BLOCK / 4)
+		return alloc_large(a, size);
+	need(a, size);
 	void *p = a->at;
 	a->at += size;
 	a->left -= size;
 	return p;
+}
+
+void *ib_registry_alloc_bytes(struct registry_arena *a, size_t size)
+{
+	if (size > ARENA_BLOCK / 4)
+		return alloc_large(a, size);
+	need(a, size);
+	a->left -= size;
+	return a->at + a->left;
 }
 
 static void security_free(void *p)
@@ -71,13 +91,32 @@ struct ib_key *ib_registry_key_new(struct ib_hive *h, struct ib_key *parent, con
 {
 	struct ib_key *k = ib_registry_alloc(&h->arena, sizeof(*k));
 
-	*k = (struct ib_key){ .parent = parent, .name = name, .hash = ib_registry_hash(name) };
+	*k = (struct ib_key){ .parent = parent, .name = name };
 	return k;
+}
+
+struct registry_extra *ib_registry_extra(struct ib_key *key)
+{
+	if (!key->extra)
+		key->extra = g_new0(struct registry_extra, 1);
+	return key->extra;
+}
+
+void *ib_registry_list_grow(void *list, uint32_t count, uint32_t *room)
+{
+	if (count < *room)
+		return list;
+	uint32_t more = MAX(count * 2, 4);
+	void **own = g_renew(void *, *room ? list : NULL, more);
+	if (!*room && count)
+		memcpy(own, list, count * sizeof(*own));
+	*room = more;
+	return own;
 }
 
 static const char *keep_text(struct ib_hive *h, const char *text, size_t len)
 {
-	char *copy = ib_registry_alloc(&h->arena, len + 1);
+	char *copy = ib_registry_alloc_bytes(&h->arena, len + 1);
 
 	memcpy(copy, text, len);
 	copy[len] = 0;
@@ -111,12 +150,19 @@ static void key_fini(struct ib_key *k)
 		key_fini(k->children[i]);
 	for (uint32_t i = 0; i < k->value_count; i++)
 		ib_registry_value_fini(k->values[i]);
-	g_clear_pointer(&k->child_index, g_hash_table_unref);
-	g_clear_pointer(&k->value_index, g_hash_table_unref);
-	g_clear_pointer(&k->class_name, g_bytes_unref);
-	g_clear_pointer(&k->children, g_free);
-	g_clear_pointer(&k->values, g_free);
-	k->child_count = k->value_count = 0;
+	if (k->extra) {
+		g_clear_pointer(&k->extra->child_index, g_hash_table_unref);
+		g_clear_pointer(&k->extra->value_index, g_hash_table_unref);
+		g_clear_pointer(&k->extra->class_name, g_bytes_unref);
+		g_clear_pointer(&k->extra, g_free);
+	}
+	if (k->child_room)
+		g_free(k->children);
+	if (k->value_room)
+		g_free(k->values);
+	k->children = NULL;
+	k->values = NULL;
+	k->child_count = k->value_count = k->child_room = k->value_room = 0;
 }
 
 void ib_hive_free(struct ib_hive *h)
@@ -127,7 +173,6 @@ void ib_hive_free(struct ib_hive *h)
 		key_fini(h->root);
 	g_hash_table_unref(h->securities);
 	g_ptr_array_unref(h->arena.blocks);
-	g_clear_pointer(&h->file, g_bytes_unref);
 	g_free(h);
 }
 
@@ -184,14 +229,19 @@ void ib_registry_sort(struct ib_key *key)
 
 static guint hash_key(const void *k)
 {
-	return ((const struct ib_key *)k)->hash;
+	return ib_registry_hash(((const struct ib_key *)k)->name);
 }
 
 static gboolean equal_keys(const void *a, const void *b)
 {
 	const struct ib_key *ka = a, *kb = b;
 
-	return ka->hash == kb->hash && ib_registry_compare(ka->name, kb->name) == 0;
+	return ib_registry_compare(ka->name, kb->name) == 0;
+}
+
+static GHashTable *child_index(const struct ib_key *parent)
+{
+	return parent->extra ? parent->extra->child_index : NULL;
 }
 
 static struct ib_key *search_sorted(const struct ib_key *parent, const char *name)
@@ -215,37 +265,35 @@ struct ib_key *ib_registry_child(struct ib_key *parent, const char *name)
 {
 	struct ib_key probe = { .name = name };
 
-	if (parent->in_order == parent->child_count && !parent->child_index)
+	GHashTable *index = child_index(parent);
+
+	if (parent->in_order == parent->child_count && !index)
 		return search_sorted(parent, name);
-	probe.hash = ib_registry_hash(name);
-	if (parent->child_count < INDEX_FROM && !parent->child_index) {
+	if (parent->child_count < INDEX_FROM && !index) {
 		for (uint32_t i = 0; i < parent->child_count; i++)
 			if (equal_keys(parent->children[i], &probe))
 				return parent->children[i];
 		return NULL;
 	}
-	if (!parent->child_index) {
-		parent->child_index = g_hash_table_new(hash_key, equal_keys);
+	if (!index) {
+		index = ib_registry_extra(parent)->child_index = g_hash_table_new(hash_key, equal_keys);
 		for (uint32_t i = 0; i < parent->child_count; i++)
-			g_hash_table_add(parent->child_index, parent->children[i]);
+			g_hash_table_add(index, parent->children[i]);
 	}
-	return g_hash_table_lookup(parent->child_index, &probe);
+	return g_hash_table_lookup(index, &probe);
 }
 
 /* Put a key under its parent; the order is restored when somebody asks for it. */
 static void add_child(struct ib_key *parent, struct ib_key *k)
 {
-	if (parent->child_count == parent->child_room) {
-		parent->child_room = parent->child_room ? parent->child_room * 2 : 4;
-		parent->children = g_renew(struct ib_key *, parent->children, parent->child_room);
-	}
+	parent->children = ib_registry_list_grow(parent->children, parent->child_count, &parent->child_room);
 	if (parent->in_order == parent->child_count &&
 	    (!parent->child_count ||
 	     ib_registry_compare(parent->children[parent->child_count - 1]->name, k->name) < 0))
 		parent->in_order++;
 	parent->children[parent->child_count++] = k;
-	if (parent->child_index)
-		g_hash_table_add(parent->child_index, k);
+	if (child_index(parent))
+		g_hash_table_add(child_index(parent), k);
 }
 
 struct ib_key *ib_hive_root(struct ib_hive *h)
@@ -343,8 +391,8 @@ bool ib_key_remove(struct ib_hive *h, struct ib_key *key, struct ib_error **err)
 		i++;
 	if (i == parent->child_count)
 		return ib_throw(err, IB_ERR_FAILED, "the key '%s' was already removed", key->name);
-	if (parent->child_index)
-		g_hash_table_remove(parent->child_index, key);
+	if (child_index(parent))
+		g_hash_table_remove(child_index(parent), key);
 	memmove(parent->children + i, parent->children + i + 1,
 		(parent->child_count - i - 1) * sizeof(*parent->children));
 	parent->child_count--;
@@ -419,7 +467,7 @@ bool ib_key_is_link(const struct ib_key *key)
 
 GBytes *ib_key_class(const struct ib_key *key)
 {
-	return key->class_name;
+	return key->extra ? key->extra->class_name : NULL;
 }
 
 static void count_keys(const struct ib_key *k, unsigned depth, GHashTable *descriptors, struct ib_hive_info *info)

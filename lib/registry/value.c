@@ -36,12 +36,13 @@ static struct ib_value *find_value(const struct ib_key *key, const char *name)
 				return k->values[i];
 		return NULL;
 	}
-	if (!k->value_index) {
-		k->value_index = g_hash_table_new(hash_value, equal_values);
+	struct registry_extra *extra = ib_registry_extra(k);
+	if (!extra->value_index) {
+		extra->value_index = g_hash_table_new(hash_value, equal_values);
 		for (uint32_t i = 0; i < k->value_count; i++)
-			g_hash_table_add(k->value_index, k->values[i]);
+			g_hash_table_add(extra->value_index, k->values[i]);
 	}
-	return g_hash_table_lookup(k->value_index, &probe);
+	return g_hash_table_lookup(extra->value_index, &probe);
 }
 
 size_t ib_key_value_count(const struct ib_key *key)
@@ -124,18 +125,15 @@ bool ib_value_number(const struct ib_value *v, uint64_t *ret)
 static struct ib_value *add_value(struct ib_hive *h, struct ib_key *key, const char *name)
 {
 	size_t n = strlen(name) + 1;
-	char *copy = ib_registry_alloc(&h->arena, n);
+	char *copy = ib_registry_alloc_bytes(&h->arena, n);
 	struct ib_value *v = ib_registry_alloc(&h->arena, sizeof(*v));
 
 	memcpy(copy, name, n);
 	*v = (struct ib_value){ .name = copy, .hash = ib_registry_hash(name) };
-	if (key->value_count == key->value_room) {
-		key->value_room = key->value_room ? key->value_room * 2 : 4;
-		key->values = g_renew(struct ib_value *, key->values, key->value_room);
-	}
+	key->values = ib_registry_list_grow(key->values, key->value_count, &key->value_room);
 	key->values[key->value_count++] = v;
-	if (key->value_index)
-		g_hash_table_add(key->value_index, v);
+	if (key->extra && key->extra->value_index)
+		g_hash_table_add(key->extra->value_index, v);
 	return v;
 }
 
@@ -236,8 +234,8 @@ bool ib_key_unset(struct ib_hive *h, struct ib_key *key, const char *name)
 		return false;
 	while (key->values[i] != v)
 		i++;
-	if (key->value_index)
-		g_hash_table_remove(key->value_index, v);
+	if (key->extra && key->extra->value_index)
+		g_hash_table_remove(key->extra->value_index, v);
 	memmove(key->values + i, key->values + i + 1, (key->value_count - i - 1) * sizeof(*key->values));
 	key->value_count--;
 	ib_registry_value_fini(v);

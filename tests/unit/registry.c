@@ -342,7 +342,7 @@ Test(registry, what_the_editor_does_not_know_is_kept)
 	k->flags = 0x90;
 	k->user_flags = 0x0102;
 	k->access = 3;
-	k->class_name = g_bytes_new("c\0l\0", 4);
+	ib_registry_extra(k)->class_name = g_bytes_new("c\0l\0", 4);
 	k->time = 5;
 	k->changed = false;
 	g_autoptr(GBytes) one = save(h);
