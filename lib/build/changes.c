@@ -205,6 +205,16 @@ static bool try_feature(struct build *b, const char *name, bool on, struct ib_er
 	return base_scratch(b, &scratch, err) && ib_store_set_feature(scratch, name, on, &changed, err);
 }
 
+static bool is_update(const struct build *b, const struct update *u)
+{
+	for (guint i = 0; i < b->updates->len; i++) {
+		const struct update *other = g_ptr_array_index(b->updates, i);
+		if (strcmp(ib_package_root(other->package)->package_id, ib_package_root(u->package)->package_id) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Payload that the store lacks, from the packages of [features] source; each must lack none, or bring some. */
 static bool add_sources(struct build *b, struct ib_store *store, bool say, struct ib_error **err)
 {
@@ -219,7 +229,7 @@ static bool add_sources(struct build *b, struct ib_store *store, bool say, struc
 		unsigned files;
 		if (!ib_store_add_payload(store, u->package, &files, NULL, err))
 			return false;
-		if (say)
+		if (say && (files || !is_update(b, u))) /* what was installed lacks nothing */
 			plan_add(b, "features", 0, "take %u missing files from %s", files, ib_package_root(u->package)->package_id);
 	}
 	return true;

@@ -115,6 +115,7 @@ struct build {
 
 	struct ib_anchors *anchors;
 	GPtrArray *updates;    /**< struct update * */
+	bool on_demand;        /**< [features] source brought some of them */
 	struct ib_stock *stock; /**< [updates] payload-sources, or NULL */
 	GPtrArray *removals;   /**< struct removal * */
 	GPtrArray *uninstalls; /**< struct uninstalled * */
@@ -201,6 +202,22 @@ struct update_options {
 /** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
  *  (struct update *). */
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
+/* ondemand.c */
+/**
+ * Of packages that payload may come from, those that bring a wanted feature which the image does not know: appended to
+ * `updates`, to be installed.
+ * @param s        the image as it is before any update
+ * @param wanted   features to be turned on; may be NULL
+ * @param sources  files and folders of packages; may be NULL
+ */
+bool updates_on_demand(GPtrArray *updates, struct ib_store *s, char *const *wanted, char *const *sources,
+		       const struct update_options *o, struct ib_error **err);
+/**
+ * What to warn of when such a package was installed: a cumulative update that the image has and that is not among
+ * `updates`.
+ * @param ret  g_free; NULL: nothing
+ */
+bool on_demand_stale(struct ib_store *s, const GPtrArray *updates, char **ret, struct ib_error **err);
 /* capability.c */
 /** Features on demand asked for by name. */
 struct capability_request {

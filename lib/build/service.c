@@ -212,10 +212,11 @@ static bool add_packages(struct service *s, struct ib_error **err)
 {
 	static char *const none[] = { NULL };
 	char *const *files = s->o->packages ? s->o->packages : none;
+	bool on_demand = is_given(s->o->enable) && is_given(s->o->sources);
 
 	if (!check_sources(s, err))
 		return false;
-	if (!*files && !is_given(s->o->added))
+	if (!*files && !is_given(s->o->added) && !on_demand)
 		return true;
 	if (!need_anchors(s, err))
 		return false;
@@ -230,8 +231,17 @@ static bool add_packages(struct service *s, struct ib_error **err)
 		ok = updates_open(updates, *files, &o, err);
 	if (!ok || !add_capabilities(s, updates, &o, err))
 		return false;
+	guint named = updates->len;
+	if (on_demand && !updates_on_demand(updates, s->store, s->o->enable, s->o->sources, &o, err))
+		return false;
+	on_demand = updates->len > named;
 	updates_sort(updates);
-	return install_all(s, updates, err);
+	char *stale = NULL;
+	if (!install_all(s, updates, err) || (on_demand && !on_demand_stale(s->store, updates, &stale, err)))
+		return false;
+	if (stale)
+		g_ptr_array_add(s->notes, stale);
+	return true;
 }
 
 static bool add_driver(struct service *s, const char *path, GString *first_boot, struct ib_error **err)

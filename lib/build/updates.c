@@ -188,6 +188,23 @@ static bool find_capabilities(struct build *b, struct ib_error **err)
 	return true;
 }
 
+/* Features that are to be turned on and that only their package brings. */
+static bool find_on_demand(struct build *b, struct ib_error **err)
+{
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	guint before = b->updates->len;
+	struct ib_store *scratch;
+
+	if (!*ib_ini_list(b->p, "features", "source"))
+		return true;
+	if (!base_scratch(b, &scratch, err) || !ib_store_dictionary(scratch, &o.dictionary, err) ||
+	    !updates_on_demand(b->updates, scratch, ib_ini_list(b->p, "features", "enable"),
+			       ib_ini_list(b->p, "features", "source"), &o, err))
+		return ib_while(err, "looking into [features] source");
+	b->on_demand = b->updates->len > before;
+	return true;
+}
+
 static bool find_packages(struct build *b, struct ib_error **err)
 {
 	for (size_t k = 0; k < G_N_ELEMENTS(named_keys); k++)
@@ -200,7 +217,7 @@ static bool find_packages(struct build *b, struct ib_error **err)
 	for (char *const *dir = ib_ini_list(b->p, "updates", "search"); *dir; dir++)
 		if (!search_folder(b, *dir, err))
 			return false;
-	return find_capabilities(b, err);
+	return find_capabilities(b, err) && find_on_demand(b, err);
 }
 
 /* Whether a package asks for this very one as its parent. */
@@ -507,6 +524,20 @@ static bool open_stock(struct build *b, struct ib_error **err)
 	return true;
 }
 
+static bool warn_stale(struct build *b, struct ib_error **err)
+{
+	g_autofree char *text = NULL;
+	struct ib_store *scratch;
+
+	if (!b->on_demand)
+		return true;
+	if (!base_scratch(b, &scratch, err) || !on_demand_stale(scratch, install_target(b)->updates, &text, err))
+		return false;
+	if (text)
+		plan_warn(b, "[features] source: %s", text);
+	return true;
+}
+
 bool updates_plan(struct build *b, struct ib_error **err)
 {
 	if (!open_anchors(b, err) || !check_safe_os(b, err) || !find_packages(b, err) || !open_stock(b, err))
@@ -518,7 +549,7 @@ bool updates_plan(struct build *b, struct ib_error **err)
 			return false;
 	}
 	plan_skipped(b);
-	return check_required(b, err);
+	return warn_stale(b, err) && check_required(b, err);
 }
 
 static bool install_all(struct build *b, struct target *t, struct ib_progress *progress, struct ib_error **err)

@@ -55,7 +55,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "features", "enable", IB_INI_LIST, false, NULL, NULL, "optional features to turn on" },
 	{ "features", "disable", IB_INI_LIST, false, NULL, NULL, "optional features to turn off" },
 	{ "features", "remove-payload", IB_INI_LIST, false, NULL, NULL, "optional features to turn off, their payload too" },
-	{ "features", "source", IB_INI_PATHS, false, NULL, NULL, "packages that payload missing in the store is taken from" },
+	{ "features", "source", IB_INI_PATHS, false, NULL, NULL, "packages, folders of packages: for missing payload, and features the image does not know" },
 	{ "features", "reason.*", IB_INI_TEXT, false, NULL, NULL, "why a feature is switched; shown in the papers" },
 
 	{ "drivers", "packages", IB_INI_PATHS, false, NULL, NULL, "driver packages to add: .inf files, or folders with one" },

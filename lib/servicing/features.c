@@ -207,6 +207,9 @@ static bool throw_unknown(const GPtrArray *packages, const char *feature, struct
 		}
 	}
 	ib_throw(err, IB_ERR_INPUT, "the image has no optional feature '%s'", feature);
+	if (ib_name_equal(feature, "NetFx3"))
+		return ib_hint(err, "'microsoft-windows-netfx3-ondemand-package...cab' brings it: give sources\\sxs of the "
+				    "medium as a source of features");
 	return near->len ? ib_hint(err, "did you mean %s", near->str) : ib_hint(err, "list the features with inspect");
 }
 

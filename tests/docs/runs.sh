@@ -38,7 +38,7 @@ shown 4 "is unsigned: its catalog 'update.cat' is missing" plan
 from "$media/packages/$ssu" "$flawed-unknown.msu"
 shown 4 "is not known: no trust anchor is above it" plan
 from "$media/packages/$ssu" "$flawed-manifest.msu"
-shown 4 "is a member of none of the package's 8 catalogs" plan
+shown 4 "is a member of none of the package's 9 catalogs" plan
 from "$media/packages/$ssu" "$flawed-payload.msu"
 shown 4 "its manifest says" plan
 from "$media/packages/$lcu"

@@ -99,8 +99,8 @@ local = lambda e: e.tag.rsplit("}", 1)[-1]
 files = linked = 0
 for path in sorted(glob.glob("cab/*.manifest")):
     key = os.path.basename(path)[:-len(".manifest")]
-    if re.search('name="(Lab-OpenTools|Microsoft-Windows-Setup-Component)', open(path, encoding="utf-8").read()):
-        continue # for a feature on demand, and for Windows Setup: this image has neither
+    if re.search('name="(Lab-OpenTools|Lab-NetFx3|Microsoft-Windows-Setup-Component)', open(path, encoding="utf-8").read()):
+        continue # for features on demand, and for Windows Setup: this image has neither
     for f in ET.parse(path).getroot():
         if local(f) != "file":
             continue

@@ -61,8 +61,8 @@ files=0 links=0
 q() { xmllint --xpath "string($2)" "$1"; }
 for m in cab/*.manifest; do
 	k=$(basename "$m" .manifest)
-	# for a feature on demand, and for Windows Setup: this image has neither
-	if grep -qE 'name="(Lab-OpenTools|Microsoft-Windows-Setup-Component)' "$m"; then
+	# for features on demand, and for Windows Setup: this image has neither
+	if grep -qE 'name="(Lab-OpenTools|Lab-NetFx3|Microsoft-Windows-Setup-Component)' "$m"; then
 		[ ! -e "out/Windows/WinSxS/Manifests/$k.manifest" ] || fail "a part for what is not there was installed: $k"
 		continue
 	fi

@@ -16,7 +16,7 @@ const struct option service_options[] = {
 	{ "enable-feature", 0, "NAME", true, "turn an optional feature on" },
 	{ "disable-feature", 0, "NAME", true, "turn an optional feature off" },
 	{ "add-driver", 0, "PATH", true, "add a driver (.inf, folder); needs --trust" },
-	{ "feature-source", 0, "FILE", true, "package to take missing payload from" },
+	{ "feature-source", 0, "FILE", true, "package or folder for missing features, payload" },
 	{ "remove-payload", 0, "FEATURE", true, "turn a feature off and drop its payload" },
 	{ "remove-capability", 0, "NAME", true, "remove a feature on demand, its languages too" },
 	{ "cleanup", 0, NULL, false, "drop superseded components from the store" },

@@ -241,6 +241,51 @@ struct lab_package *lab_language_feature(struct lab_arena *a, uint64_t seed, con
 	return root;
 }
 
+/* ---- .NET 3.5, from sources\\sxs of a medium ---- */
+
+GPtrArray *lab_netfx3_components(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	static const struct {
+		const char *name, *arch, *folder;
+	} parts[] = { { "Lab-NetFx3-Runtime", "amd64", "Framework64" }, { "Lab-NetFx3-Runtime", "x86", "Framework" } };
+	GPtrArray *all = lab_array(a);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		struct lab_component *c =
+			lab_component_new(a, lab_component_identity(parts[i].name, version, parts[i].arch, "neutral"));
+		const char *place = lab_printf(a, "$(runtime.windows)\\Microsoft.NET\\%s\\v2.0.50727\\", parts[i].folder);
+		lab_add_file(a, c, "labcor.dll", place, program(seed, c, "labcor.dll", 50000));
+		lab_add_file(a, c, "labgen.exe", place, program(seed, c, "labgen.exe", 20000));
+		if (i == 0) {
+			struct lab_regkey *key = lab_add_key(a, c, HKLM "SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v3.5");
+			lab_add_value(a, key, "Install", LAB_REG_DWORD, "0x00000001");
+			lab_add_value(a, key, "LabVersion", LAB_REG_SZ, version);
+		}
+		g_ptr_array_add(all, c);
+	}
+	return all;
+}
+
+struct lab_package *lab_netfx3(struct lab_arena *a, uint64_t seed, const char *version)
+{
+	struct lab_identity id = lab_package_identity(LAB_NETFX3_PACKAGE, version, "amd64", "neutral");
+	struct lab_package *root = lab_package_new(a, id, "NetFx3 on demand", "OnDemand Pack");
+	struct lab_component *d = new_component(a, "Lab-NetFx3-Deployment", version, "neutral");
+	GPtrArray *components = lab_netfx3_components(a, seed, version);
+
+	root->display = ".NET Framework 3.5 of the laboratory";
+	d->deployment = true;
+	for (guint i = 0; i < components->len; i++) {
+		const struct lab_component *c = components->pdata[i];
+		lab_add_dependency(a, d, &c->id);
+		g_ptr_array_add(root->components, (gpointer)c);
+	}
+	struct lab_update *u = lab_add_deployment(a, root, LAB_NETFX3_FEATURE, d);
+	u->selectable = true;
+	u->display = ".NET Framework 3.5";
+	return root;
+}
+
 /* ---- media ---- */
 
 struct lab_component *lab_recovery_tools(struct lab_arena *a, uint64_t seed, const char *version)

@@ -41,6 +41,16 @@ struct lab_package *lab_language_feature(struct lab_arena *a, uint64_t seed, con
 /** The feature's core as a later cumulative update brings it. */
 struct lab_component *lab_open_tools_core(struct lab_arena *a, uint64_t seed, const char *version);
 
+/** The package that brings .NET 3.5, and its feature. */
+#define LAB_NETFX3_PACKAGE "Microsoft-Windows-NetFx3-OnDemand-Package"
+#define LAB_NETFX3_FEATURE "NetFx3"
+
+/** That package, without parents yet: a feature that is off until somebody turns it on. */
+struct lab_package *lab_netfx3(struct lab_arena *a, uint64_t seed, const char *version);
+
+/** Its components in another version, as a cumulative update brings them. @return struct lab_component, in the arena */
+GPtrArray *lab_netfx3_components(struct lab_arena *a, uint64_t seed, const char *version);
+
 /** The recovery tools as a Safe OS update brings them: other bytes at the same places. */
 struct lab_component *lab_recovery_tools(struct lab_arena *a, uint64_t seed, const char *version);
 

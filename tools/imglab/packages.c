@@ -152,6 +152,21 @@ static void add_on_demand_child(struct mill *m, const struct cumulative *spec, s
 	lab_add_child(m->arena, root, c.package);
 }
 
+/* What it holds for .NET 3.5: staged with the package, installed with its feature. */
+static void add_netfx3_child(struct mill *m, const struct cumulative *spec, struct lab_package *root, unsigned *updates)
+{
+	struct child *c = lab_alloc(m->arena, sizeof(*c)); /* updates refer to its owner */
+	GPtrArray *components =
+		lab_netfx3_components(m->arena, m->options->seed, lab_release_version(m->world, spec->release));
+
+	*c = (struct child){ .mill = m, .spec = spec, .deployments = lab_array(m->arena), .features = lab_array(m->arena),
+			     .owner = lab_package_identity(LAB_NETFX3_PACKAGE, BASE_VERSION, "amd64", "neutral"),
+			     .updates = updates };
+	for (guint i = 0; i < components->len; i++)
+		add_component(c, root, components->pdata[i], LAB_NETFX3_FEATURE);
+	lab_add_child(m->arena, root, c->package);
+}
+
 /* Applies to any image of build 17763 that has one of these. */
 static void add_base_parents(struct mill *m, struct lab_package *p, const char *build_compare)
 {
@@ -195,8 +210,10 @@ static struct lab_package *make_cumulative(struct mill *m, const struct cumulati
 		if (c->package)
 			lab_add_child(m->arena, root, c->package);
 	}
-	if (spec->release >= LAB_9B)
+	if (spec->release >= LAB_9B) {
 		add_on_demand_child(m, spec, root, &updates);
+		add_netfx3_child(m, spec, root, &updates);
+	}
 	return root;
 }
 
@@ -388,6 +405,14 @@ static bool write_on_demand(struct mill *m, struct ib_error **err)
 	return true;
 }
 
+static bool write_netfx3(struct mill *m, struct ib_error **err)
+{
+	struct lab_package *p = lab_netfx3(m->arena, m->options->seed, BASE_VERSION);
+
+	add_base_parents(m, p, "GE");
+	return write_feature(m, "sxs/", p, err);
+}
+
 static bool write_safe_os(struct mill *m, struct ib_error **err)
 {
 	const struct lab_shipping how = { .arena = m->arena, .pki = m->pki, .signer = LAB_SIGNER_CATALOG,
@@ -526,7 +551,7 @@ static bool run(struct mill *m, bool (*write)(struct mill *m, struct ib_error **
 
 bool lab_packages_write(const struct lab_world_options *options, const char *dir, struct ib_error **err)
 {
-	static const char *const folders[] = { "on-demand", "psfx", "refused/psfx" };
+	static const char *const folders[] = { "on-demand", "psfx", "sxs", "refused/psfx" };
 	lab_auto_pki pki = NULL;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
@@ -539,6 +564,6 @@ bool lab_packages_write(const struct lab_world_options *options, const char *dir
 		return false;
 	struct mill m = { .pki = pki, .options = options, .dir = dir };
 	return run(&m, write_stack, err) && run(&m, write_april, err) && run(&m, write_september, err) &&
-	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_other_build, err) &&
+	       run(&m, write_october, err) && run(&m, write_on_demand, err) && run(&m, write_netfx3, err) && run(&m, write_other_build, err) &&
 	       run(&m, write_plain, err) && run(&m, write_safe_os, err) && run(&m, write_setup, err);
 }

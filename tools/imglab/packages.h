@@ -12,6 +12,8 @@
  *     Lab-OpenTools-FoD-Package~31bf3856ad364e35~amd64~~.cab   on demand, capability Lab.OpenTools 1.0
  *     on-demand/…                     the same as a disc of features on demand: its parts for en-US and zh-CN, more that
  *                                     depends on it (Lab.OpenTools.Extra), what only languages have (Lab.Language.Basic, .Speech)
+ *     sxs/Microsoft-Windows-NetFx3-OnDemand-Package~31bf3856ad364e35~amd64~~.cab   feature NetFx3, as in a medium's
+ *                                     sources\sxs; 9B and 10B hold newer versions of it
  *     refused/windows10.0-kb5005565-x64.msu          for build 19041: does not apply
  *     refused/windows10.0-kb5005568-x64-payload.msu  9B, a payload file differs from its manifest
  *     refused/windows10.0-kb5005568-x64-manifest.msu 9B, a manifest is not the one in the catalog
