@@ -106,6 +106,37 @@ static inline GBytes *cab_write(const struct cab_file *files, size_t count, stru
 	return g_byte_array_free_to_bytes(out);
 }
 
+/*
+ * A cabinet of the above as MSZIP: each block is one deflate block that is not compressed, which is enough to be
+ * unpacked. @return g_bytes_unref
+ */
+static inline GBytes *cab_zip(GBytes *cab)
+{
+	const uint8_t *in = g_bytes_get_data(cab, NULL);
+	GByteArray *out = g_byte_array_new();
+	unsigned folders = ib_le16(in + 26);
+
+	g_byte_array_append(out, in, ib_le32(in + 36));
+	for (unsigned f = 0; f < folders; f++) {
+		const uint8_t *block = in + ib_le32(in + 36 + 8 * f);
+		ib_put_le32(out->data + 36 + 8 * f, out->len);
+		ib_put_le16(out->data + 36 + 8 * f + 6, 1);
+		for (unsigned b = ib_le16(in + 36 + 8 * f + 4); b > 0; b--) {
+			unsigned n = ib_le16(block + 4);
+			cab_put32(out, 0);
+			cab_put16(out, n + 7);
+			cab_put16(out, n);
+			g_byte_array_append(out, (const guint8 *)"CK\1", 3);
+			cab_put16(out, n);
+			cab_put16(out, n ^ 0xffffu);
+			g_byte_array_append(out, block + 8, n);
+			block += 8 + n;
+		}
+	}
+	ib_put_le32(out->data + 8, out->len);
+	return g_byte_array_free_to_bytes(out);
+}
+
 /* All files in one folder. @return g_bytes_unref */
 static inline GBytes *cab_sample(const struct cab_file *files, size_t count)
 {

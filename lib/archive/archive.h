@@ -70,6 +70,8 @@ size_t ib_cabinet_count(const struct ib_cabinet *c);
 const struct ib_cabinet_file *ib_cabinet_file(const struct ib_cabinet *c, size_t i);
 /** How many folders it has. */
 unsigned ib_cabinet_folders(const struct ib_cabinet *c);
+/** Whether a folder is compressed: reading any file of it means unpacking all before it. */
+bool ib_cabinet_is_packed(const struct ib_cabinet *c, unsigned folder);
 
 /**
  * Read one folder: its files come in the order of the table.

@@ -262,6 +262,11 @@ unsigned ib_cabinet_folders(const struct ib_cabinet *c)
 	return c->folders->len;
 }
 
+bool ib_cabinet_is_packed(const struct ib_cabinet *c, unsigned folder)
+{
+	return g_array_index(c->folders, struct folder, folder).compression & COMPRESS_MASK;
+}
+
 /* ---- a folder as a cabinet ---- */
 
 /* The header made here, then the blocks. */
@@ -381,7 +386,7 @@ bool ib_cabinet_map(struct ib_cabinet *c, size_t file, const char *name, struct 
 	const struct ib_cabinet_file *cf = ib_cabinet_file(c, file);
 	const struct folder *f = &g_array_index(c->folders, struct folder, cf->folder);
 
-	if ((f->compression & COMPRESS_MASK) != 0) {
+	if (ib_cabinet_is_packed(c, cf->folder)) {
 		*ret = NULL;
 		return true;
 	}

@@ -128,6 +128,10 @@ struct ib_stream *ib_stream_from_input(struct ib_input *in);
 /** Read a stream to its end; refuses more than limit bytes (IB_ERR_INPUT). Result: g_bytes_unref. */
 bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GBytes **ret, struct ib_error **err)
 	IB_MUST_CHECK;
+/** The same for a stream whose size is known before; that it has another is IB_ERR_INPUT. Memory for all of it is taken
+ *  at once: size must be one the caller accepts. */
+bool ib_stream_exact(struct ib_stream *s, uint64_t size, const char *name, GBytes **ret, struct ib_error **err)
+	IB_MUST_CHECK;
 
 /* ---- whole files and folders ---- */
 

@@ -74,3 +74,30 @@ bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GByt
 	*ret = g_byte_array_free_to_bytes(g_steal_pointer(&all));
 	return true;
 }
+
+/* As much as there is, up to cap. */
+static bool read_full(struct ib_stream *s, uint8_t *buf, size_t cap, size_t *ret_n, struct ib_error **err)
+{
+	size_t n = 1;
+
+	for (*ret_n = 0; *ret_n < cap && n > 0; *ret_n += n)
+		if (!ib_stream_read(s, buf + *ret_n, cap - *ret_n, &n, err))
+			return false;
+	return true;
+}
+
+bool ib_stream_exact(struct ib_stream *s, uint64_t size, const char *name, GBytes **ret, struct ib_error **err)
+{
+	g_autofree uint8_t *data = size < SIZE_MAX ? g_try_malloc((size_t)size + 1) : NULL;
+	size_t n;
+
+	if (!data)
+		return ib_throw_memory(err);
+	if (!read_full(s, data, (size_t)size + 1, &n, err))
+		return false;
+	if (n != size)
+		return ib_throw(err, IB_ERR_INPUT, n > size ? "'%s' has more than its %" PRIu64 " bytes"
+							    : "'%s' ends before its %" PRIu64 " bytes", name, size);
+	*ret = g_bytes_new_take(g_steal_pointer(&data), n);
+	return true;
+}

@@ -101,6 +101,7 @@ struct iso_digests {
 /** One run. */
 struct build {
 	const struct ib_build_options *o;
+	bool applies;          /**< what is planned will be done */
 	struct ib_ini *p;
 	int64_t epoch;         /**< [profile] date, seconds: the only clock of image, metadata, papers */
 	uint64_t filetime;
@@ -198,6 +199,7 @@ struct update_options {
 	GBytes *dictionary;    /**< of compressed manifests, or NULL */
 	const char *spool_dir; /**< or NULL */
 	unsigned threads;
+	bool payload;          /**< they will be installed: see struct ib_package_options */
 };
 /** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
  *  (struct update *). */

@@ -430,6 +430,7 @@ bool ib_build_run(const struct ib_build_options *options, struct ib_build_result
 
 	if (!b)
 		return false;
+	b->applies = true;
 	if (plan_all(b, err) && lock_workspace(b, &lock, err)) {
 		if (make_folder(b, err))
 			r = collect(b, err);

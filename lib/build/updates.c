@@ -104,7 +104,7 @@ static bool add_update(GPtrArray *updates, struct ib_package *package, struct ib
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err)
 {
 	struct ib_package_options options = { .size = sizeof options, .dictionary = o->dictionary, .spool_dir = o->spool_dir,
-					      .threads = o->threads };
+					      .threads = o->threads, .payload = o->payload };
 	g_autoptr(GPtrArray) all = NULL;
 	bool ok = ib_package_open_all(path, &options, &all, err);
 
@@ -116,7 +116,8 @@ bool updates_open(GPtrArray *updates, const char *path, const struct update_opti
 /* rank: RANKS when the package says itself what it is */
 static bool add_package(struct build *b, const char *path, bool named, enum rank rank, struct ib_error **err)
 {
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	/* Of those that a search finds, most may not be for this image. */
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies && named };
 	struct ib_store *scratch;
 	guint first = b->updates->len;
 
@@ -168,7 +169,7 @@ static bool find_capabilities(struct build *b, struct ib_error **err)
 {
 	char *const *names = ib_ini_list(b->p, "updates", "capabilities");
 	char *const *sources = ib_ini_list(b->p, "updates", "capability-sources");
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies };
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
 	struct capability_request r = { .names = names, .sources = sources, .options = &o };
 

@@ -107,6 +107,11 @@ struct spool *package_spool_new(const char *dir);
 void package_spool_free(struct spool *s);
 bool package_spool_add(struct spool *s, GBytes *bytes, struct place *ret, struct ib_error **err) IB_MUST_CHECK;
 bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+/** A whole stream. size: what it must have, known before. */
+bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct place *ret,
+			      struct ib_error **err) IB_MUST_CHECK;
+/** A stream over what lies there; ib_stream_free, before the spool is freed. */
+struct ib_stream *package_spool_open(struct spool *s, const struct place *place);
 /** A whole stream into an unlinked file of its own. */
 bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
 			  struct ib_error **err) IB_MUST_CHECK;
@@ -121,6 +126,7 @@ struct unit_file {
 	uint64_t size;       /* bytes */
 	unsigned folder;     /* cabinet: the folder it is compressed in */
 	const uint8_t *hash; /* WIM: its blob, NULL when it is empty */
+	struct place kept;   /* cabinet: in the unit's spool, when it was unpacked before */
 };
 
 /** One place whose files share one set of names: a cabinet, a WIM's image, a folder. */
@@ -134,11 +140,15 @@ struct unit {
 	GArray *files;           /* struct unit_file */
 	GHashTable *by_name;     /* folded name -> index */
 	GStringChunk *names;
+	struct spool *spool;     /* of files that are kept; NULL: none */
+	uint64_t kept;           /* bytes there */
 };
 
 /** Which part of a cabinet's folder is wanted: files first to last of the table, those of other folders apart. */
 struct folder_range {
 	bool seen, any;
+	bool unpack;        /* something wanted is not kept */
+	bool keep;          /* what is not wanted is kept */
 	guint first, last;
 };
 
@@ -157,7 +167,13 @@ bool package_unit_find(const struct unit *u, const char *name, guint *ret);
  */
 bool package_unit_each(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
 		       struct ib_error **err) IB_MUST_CHECK;
-/** One folder of a cabinet, from its start to the last file that is wanted. */
+/**
+ * The same; other files of the folders of a cabinet that are unpacked for it are kept in a temporary file in dir (NULL:
+ * the usual place): from then on they are read there.
+ */
+bool package_unit_each_keeping(struct unit *u, const uint8_t *wanted, const char *dir, unsigned threads, unit_fn fn,
+			       void *data, struct ib_error **err) IB_MUST_CHECK;
+/** One folder of a cabinet, from its start to the last file of the range. */
 bool package_unit_folder(struct unit *u, unsigned folder, const uint8_t *wanted, const struct folder_range *range,
 			 unit_fn fn, void *data, struct ib_error **err) IB_MUST_CHECK;
 /** A file for reading at any offset: where it lies if that can be, else out of a temporary file. */
@@ -384,6 +400,7 @@ struct ib_package {
 	GPtrArray *payloads;        /* struct payload *: the same, in the order of the manifests; owned */
 	GBytes *dictionary;         /* or NULL */
 	unsigned threads;           /* at least 1 */
+	bool will_read;             /* payload is going to be read */
 };
 
 #endif

@@ -120,6 +120,15 @@ static bool take_indexed(struct gather *g, struct cix *c, struct ib_error **err)
 	return true;
 }
 
+static bool each_member(struct gather *g, struct ib_error **err)
+{
+	const struct ib_package *p = g->p;
+
+	return p->will_read ? package_unit_each_keeping(p->unit, g->wanted, p->container->spool_dir, p->threads, take_member, g,
+							 err)
+			    : package_unit_each(p->unit, g->wanted, p->threads, take_member, g, err);
+}
+
 static bool gather(struct gather *g, struct ib_error **err)
 {
 	struct unit *u = g->p->unit;
@@ -130,8 +139,7 @@ static bool gather(struct gather *g, struct ib_error **err)
 		if (g->wanted[i] && !check_size(g, f->name, f->size, err))
 			return false;
 	}
-	return package_unit_each(u, g->wanted, g->p->threads, take_member, g, err) && take_indexed(g, g->p->cix, err) &&
-	       take_indexed(g, g->p->psf_index, err);
+	return each_member(g, err) && take_indexed(g, g->p->cix, err) && take_indexed(g, g->p->psf_index, err);
 }
 
 /* ---- mums ---- */

@@ -122,6 +122,7 @@ static struct ib_package *package_new(struct container *c, struct unit *unit, co
 	p->kind = unit->name && c->kind == IB_PACKAGE_CAB ? IB_PACKAGE_MSU_CAB : c->kind;
 	p->spool = package_spool_new(c->spool_dir);
 	p->threads = options && options->threads ? options->threads : g_get_num_processors();
+	p->will_read = options && options->payload;
 	if (options && options->dictionary)
 		p->dictionary = g_bytes_ref(options->dictionary);
 	p->mums = g_ptr_array_new_with_free_func((GDestroyNotify)ib_mum_free);

@@ -6,7 +6,7 @@
  * Opening a package reads its metadata (.mum, .cat, .manifest) and keeps it in
  * memory; payload is read later, in the container's own order, by
  * ib_package_each_payload(), which also makes files out of differentials. No
- * tree is extracted: what must be read out of order goes to an unlinked file.
+ * tree is extracted: what must be read out of order, or again, goes to an unlinked file.
  *
  * What a component's file may come as:
  *   - complete, as a member of the container, or as a range of a .psf;
@@ -278,6 +278,8 @@ struct ib_package_options {
 				    kept. NULL: DCM manifests stay in ib_package_unread() */
 	const char *spool_dir; /**< folder for unlinked temporary files; copied. NULL: /var/tmp */
 	unsigned threads;      /**< for opening; 0: number of processors */
+	bool payload;          /**< its payload will be read: what of it is unpacked on the way to the metadata stays in a
+				    temporary file, up to 4 GiB, and is not unpacked again */
 };
 
 /**

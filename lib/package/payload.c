@@ -321,7 +321,8 @@ static bool take_member(guint i, struct ib_stream *stream, void *data, struct ib
 
 	if (vf->kind == IB_PAYLOAD_FILE && vf->size > STREAM_MIN)
 		return stream_file(e, vf, vf->size, stream, err);
-	if (!ib_stream_bytes(stream, IB_DELTA_TARGET_MAX, vf->name, &bytes, err))
+	if (vf->size > STREAM_MIN ? !ib_stream_bytes(stream, IB_DELTA_TARGET_MAX, vf->name, &bytes, err)
+				  : !ib_stream_exact(stream, vf->size, vf->name, &bytes, err))
 		return false;
 	return vf->kind == IB_PAYLOAD_FILE ? put(e, vf->payload, vf, bytes, false, true, err) :
 					     take_record(e, vf, bytes, err);

@@ -82,21 +82,76 @@ bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret
 	return true;
 }
 
-static bool copy_all(struct ib_stream *stream, const struct ib_output *out, struct ib_error **err)
+/* max: bytes there is room for. */
+static bool copy_all(struct ib_stream *stream, const struct ib_output *out, uint64_t at, uint64_t max, uint64_t *ret_size,
+		     struct ib_error **err)
 {
-	g_autofree uint8_t *buf = g_malloc(COPY_SIZE);
-	uint64_t at = 0;
+	g_autofree uint8_t *buf = g_malloc(MIN(max, COPY_SIZE) + 1);
+	uint64_t size = 0;
 	size_t n;
 
 	for (;;) {
-		if (!ib_stream_read(stream, buf, COPY_SIZE, &n, err))
+		if (!ib_stream_read(stream, buf, MIN(max, COPY_SIZE) + 1, &n, err))
 			return false;
+		*ret_size = size;
 		if (n == 0)
 			return true;
-		if (!ib_output_write(out, at, buf, n, err))
+		if (n > max - size)
+			return ib_throw(err, IB_ERR_INPUT, "it has more than %" PRIu64 " bytes, which is said to be its size", max);
+		if (!ib_output_write(out, at + size, buf, n, err))
 			return false;
-		at += n;
+		size += n;
 	}
+}
+
+bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct place *ret,
+			      struct ib_error **err)
+{
+	uint64_t at, got;
+
+	if (!reserve(s, size, &at, err))
+		return false;
+	struct ib_output out = { .fd = s->fd, .name = s->dir };
+	if (!copy_all(stream, &out, at, size, &got, err))
+		return ib_while(err, "keeping temporary data in '%s'", s->dir);
+	*ret = (struct place){ .at = at, .size = got, .there = true };
+	return true;
+}
+
+struct spool_stream {
+	struct ib_stream base;
+	struct spool *s;
+	uint64_t at, left;
+};
+
+static bool spool_stream_read(struct ib_stream *base, void *buf, size_t cap, size_t *ret_n, struct ib_error **err)
+{
+	struct spool_stream *ss = (struct spool_stream *)base;
+	struct ib_output out = { .fd = ss->s->fd, .name = ss->s->dir };
+	size_t n = (size_t)MIN((uint64_t)cap, ss->left);
+
+	if (n > 0 && !ib_output_read(&out, ss->at, buf, n, err))
+		return false;
+	ss->at += n;
+	ss->left -= n;
+	*ret_n = n;
+	return true;
+}
+
+static void spool_stream_free(struct ib_stream *base)
+{
+	g_free(base);
+}
+
+struct ib_stream *package_spool_open(struct spool *s, const struct place *place)
+{
+	struct spool_stream *ss = g_new0(struct spool_stream, 1);
+
+	ss->base = (struct ib_stream){ .read = spool_stream_read, .free = spool_stream_free };
+	ss->s = s;
+	ss->at = place->at;
+	ss->left = place->size;
+	return &ss->base;
 }
 
 bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
@@ -107,7 +162,8 @@ bool package_spool_stream(const char *dir, struct ib_stream *stream, const char 
 	if (!ib_file_temp(dir ? dir : DEFAULT_DIR, &fd, err))
 		return false;
 	struct ib_output out = { .fd = fd, .name = name };
-	if (!copy_all(stream, &out, err)) {
+	uint64_t size;
+	if (!copy_all(stream, &out, 0, UINT64_MAX, &size, err)) {
 		close(fd);
 		return ib_while(err, "unpacking '%s' into a temporary file", name);
 	}

@@ -11,6 +11,8 @@
 #define MAGIC_SIZE 8
 /* Bytes that must be wanted before threads are started for them. */
 #define AHEAD_MIN (1u << 20)
+/* Most bytes kept of a unit: more than the payload of the largest update known. */
+#define KEPT_MAX (UINT64_C(4) << 30)
 
 static struct unit *unit_new(enum unit_form form, const char *name)
 {
@@ -31,6 +33,7 @@ void package_unit_free(struct unit *u)
 	ib_input_unref(u->in);
 	ib_cabinet_free(u->cab);
 	ib_wim_free(u->wim);
+	package_spool_free(u->spool);
 	g_free(u->path);
 	g_free(u->name);
 	g_array_unref(u->files);
@@ -266,23 +269,51 @@ static bool next_file(struct ib_archive *a, const struct unit *u, guint i, struc
 			more ? "the file " : "the end", more ? m.name : "");
 }
 
+/* Files of a folder that are all kept. */
+static bool kept_folder(struct unit *u, unsigned folder, const uint8_t *wanted, const struct folder_range *range,
+			unit_fn fn, void *data, struct ib_error **err)
+{
+	for (guint i = range->first; i <= range->last; i++) {
+		const struct unit_file *f = package_unit_file(u, i);
+		if (f->folder != folder || !wanted[i])
+			continue;
+		struct ib_stream *stream = package_spool_open(u->spool, &f->kept);
+		bool ok = fn(i, stream, data, err);
+		ib_stream_free(stream);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* The file that the archive is at. */
+static bool take_file(struct unit *u, struct ib_archive *a, guint i, bool wanted, unit_fn fn, void *data,
+		      struct ib_error **err)
+{
+	struct unit_file *f = &g_array_index(u->files, struct unit_file, i);
+	struct ib_stream *stream = ib_archive_stream(a);
+	bool ok = wanted ? fn(i, stream, data, err) : package_spool_add_stream(u->spool, stream, f->size, &f->kept, err);
+
+	ib_stream_free(stream);
+	return ok;
+}
+
 bool package_unit_folder(struct unit *u, unsigned folder, const uint8_t *wanted, const struct folder_range *range,
 			 unit_fn fn, void *data, struct ib_error **err)
 {
 	struct ib_archive *a;
 	bool ok = true;
 
+	if (!range->unpack)
+		return kept_folder(u, folder, wanted, range, fn, data, err);
 	if (!ib_cabinet_read(u->cab, folder, &a, err))
 		return false;
 	for (guint i = range->first; ok && i <= range->last; i++) {
 		if (package_unit_file(u, i)->folder != folder)
 			continue;
 		ok = next_file(a, u, i, err);
-		if (!ok || !wanted[i])
-			continue;
-		struct ib_stream *stream = ib_archive_stream(a);
-		ok = fn(i, stream, data, err);
-		ib_stream_free(stream);
+		if (ok && (wanted[i] || range->keep))
+			ok = take_file(u, a, i, wanted[i], fn, data, err);
 	}
 	ib_archive_free(a);
 	return ok;
@@ -294,14 +325,39 @@ static void find_ranges(const struct unit *u, const uint8_t *wanted, GArray *ret
 	g_array_set_size(ret, 0);
 	g_array_set_size(ret, ib_cabinet_folders(u->cab));
 	for (guint i = 0; i < u->files->len; i++) {
-		struct folder_range *r = &g_array_index(ret, struct folder_range, package_unit_file(u, i)->folder);
+		const struct unit_file *f = package_unit_file(u, i);
+		struct folder_range *r = &g_array_index(ret, struct folder_range, f->folder);
 		if (!r->seen)
 			r->first = i;
 		r->seen = true;
 		if (!wanted[i])
 			continue;
 		r->any = true;
+		r->unpack |= !f->kept.there;
 		r->last = i;
+	}
+}
+
+/* Folders that are unpacked anyway are unpacked whole and kept, as far as there is room. */
+static void find_keepable(struct unit *u, const uint8_t *wanted, GArray *ranges)
+{
+	g_autofree uint64_t *bytes = g_new0(uint64_t, ranges->len + 1);
+
+	for (guint i = 0; i < u->files->len; i++) {
+		const struct unit_file *f = package_unit_file(u, i);
+		if (!wanted[i] && !f->kept.there)
+			bytes[f->folder] += f->size;
+	}
+	for (guint k = 0; k < ranges->len; k++) {
+		struct folder_range *r = &g_array_index(ranges, struct folder_range, k);
+		r->keep = r->unpack && ib_cabinet_is_packed(u->cab, k) && bytes[k] <= KEPT_MAX - u->kept;
+		if (r->keep)
+			u->kept += bytes[k];
+	}
+	for (guint i = 0; i < u->files->len; i++) {
+		struct folder_range *r = &g_array_index(ranges, struct folder_range, package_unit_file(u, i)->folder);
+		if (r->keep)
+			r->last = i;
 	}
 }
 
@@ -312,18 +368,22 @@ static bool is_worth_it(const struct unit *u, const uint8_t *wanted, const GArra
 	unsigned folders = 0;
 
 	for (guint f = 0; f < ranges->len; f++)
-		folders += g_array_index(ranges, struct folder_range, f).any;
-	for (guint i = 0; i < u->files->len; i++)
-		bytes += wanted[i] ? package_unit_file(u, i)->size : 0;
+		folders += g_array_index(ranges, struct folder_range, f).unpack;
+	for (guint i = 0; i < u->files->len; i++) {
+		const struct unit_file *f = package_unit_file(u, i);
+		bytes += wanted[i] || g_array_index(ranges, struct folder_range, f->folder).keep ? f->size : 0;
+	}
 	return folders > 1 && bytes > AHEAD_MIN;
 }
 
-static bool each_folder(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
+static bool each_folder(struct unit *u, const uint8_t *wanted, bool keep, unsigned threads, unit_fn fn, void *data,
 			struct ib_error **err)
 {
 	g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(struct folder_range));
 
 	find_ranges(u, wanted, ranges);
+	if (keep)
+		find_keepable(u, wanted, ranges);
 	if (threads > 1 && is_worth_it(u, wanted, ranges))
 		return package_unit_ahead(u, wanted, ranges, threads, fn, data, err);
 	for (guint f = 0; f < ranges->len; f++) {
@@ -334,14 +394,28 @@ static bool each_folder(struct unit *u, const uint8_t *wanted, unsigned threads,
 	return true;
 }
 
-bool package_unit_each(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
-		       struct ib_error **err)
+static bool each_file(struct unit *u, const uint8_t *wanted, bool keep, unsigned threads, unit_fn fn, void *data,
+		      struct ib_error **err)
 {
 	if (u->form != UNIT_CAB)
 		return each_plain(u, wanted, fn, data, err);
-	if (each_folder(u, wanted, threads, fn, data, err))
+	if (each_folder(u, wanted, keep, threads, fn, data, err))
 		return true;
 	return u->name ? ib_while(err, "reading the inner cabinet '%s'", u->name) : false;
+}
+
+bool package_unit_each(struct unit *u, const uint8_t *wanted, unsigned threads, unit_fn fn, void *data,
+		       struct ib_error **err)
+{
+	return each_file(u, wanted, false, threads, fn, data, err);
+}
+
+bool package_unit_each_keeping(struct unit *u, const uint8_t *wanted, const char *dir, unsigned threads, unit_fn fn,
+			       void *data, struct ib_error **err)
+{
+	if (!u->spool)
+		u->spool = package_spool_new(dir);
+	return each_file(u, wanted, true, threads, fn, data, err);
 }
 
 /* ---- at any offset ---- */

@@ -51,7 +51,7 @@ static struct ib_store *open_store(const char *path, const char *spool, struct i
 
 static struct ib_package *open_package(struct ib_store *s, const char *path, const char *spool)
 {
-	struct ib_package_options o = { .size = sizeof(o), .spool_dir = spool };
+	struct ib_package_options o = { .size = sizeof(o), .spool_dir = spool, .payload = spool != NULL };
 	struct ib_package *p;
 	struct ib_error *err = NULL;
 

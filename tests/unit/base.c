@@ -151,3 +151,19 @@ Test(base, near_words)
 	cr_expect_str_eq(ib_nearest("idnex", words), "index") ;
 	cr_expect_null(ib_nearest("colour", words));
 }
+
+Test(base, stream_of_a_known_size)
+{
+	g_autoptr(GBytes) five = g_bytes_new_static("12345", 5);
+	static const struct { uint64_t size; bool ok; } cases[] = { { 5, true }, { 4, false }, { 6, false }, { 0, false } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ib_stream *s = ib_stream_from_bytes(five);
+		g_autoptr(GBytes) bytes = NULL;
+		ib_auto_error err = NULL;
+		cr_expect_eq(ib_stream_exact(s, cases[i].size, "five", &bytes, &err), cases[i].ok);
+		cr_expect_eq(bytes != NULL, cases[i].ok);
+		cr_expect(cases[i].ok ? g_bytes_equal(bytes, five) : ib_error_code(err) == IB_ERR_INPUT);
+		ib_stream_free(s);
+	}
+}

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "package/package.h"
+#include "package/internal.h"
 #include "wim/wim.h"
 #include "tests/package_sample.h"
 
@@ -371,6 +371,83 @@ Test(payload, damaged_folder)
 		cr_expect(g_str_has_prefix("a.dll:F:here ", s.text->str), "%s", s.text->str);
 		ib_package_free(p);
 	}
+}
+
+/* ---- payload that is unpacked on the way to the metadata ---- */
+
+#define KEPT_FILES 40
+
+static struct ps_files kept_sample(GBytes *wrong)
+{
+	struct ps_files f = ps_new();
+	g_autoptr(GString) files = g_string_new(NULL);
+
+	ps_text(&f, "update.mum", PS_MUM("Lab-Package"));
+	for (unsigned i = 0; i < KEPT_FILES; i++) {
+		g_autofree char *name = g_strdup_printf("%02u.dll", i), *rest = g_strconcat("\\", name, NULL);
+		g_autoptr(GBytes) content = ps_content(i + 1, i == 7 ? 5 << 20 : i == 8 ? 0 : 70000 + i);
+		ps_file(files, name, content);
+		ps_below(&f, COMPONENT, rest, g_bytes_ref(wrong && i == 20 ? wrong : content));
+	}
+	g_autofree char *manifest = ps_manifest(COMPONENT, files->str), *key = ps_keyform(COMPONENT);
+	g_autofree char *name = g_strconcat(key, ".manifest", NULL);
+	ps_text(&f, name, manifest);
+	return f;
+}
+
+static struct ib_package *open_keeping(GBytes *cab, bool payload)
+{
+	g_autofree char *folder = ps_folder(), *path = ps_write(folder, "x.cab", cab);
+	const struct ib_package_options o = { .size = sizeof(o), .spool_dir = "/tmp", .payload = payload };
+	struct ib_package *p = NULL;
+	ib_auto_error err = NULL;
+
+	cr_assert(ib_package_open(path, &o, &p, &err), "%s", cause(err));
+	cr_assert(ib_dir_remove(folder, &err));
+	return p;
+}
+
+/* Whatever the cabinet's form, the same comes out, as often as it is asked for. */
+Test(payload, kept_is_what_would_be_unpacked_again)
+{
+	ps_auto f = kept_sample(NULL);
+	g_autoptr(GBytes) one = ps_cab(&f), many = ps_cab_folders(&f);
+	g_autoptr(GBytes) zipped = cab_zip(one), zipped_many = cab_zip(many);
+	GBytes *const cabs[] = { one, zipped, zipped_many };
+	g_autofree char *first = NULL;
+	auto_seen s;
+
+	seen_init(&s);
+	for (size_t i = 0; i < G_N_ELEMENTS(cabs) * 2; i++) {
+		struct ib_package *p = open_keeping(cabs[i / 2], i % 2);
+		bool kept = p->unit->kept > 0;
+		/* Only what is packed, and only folders that hold metadata. */
+		cr_expect_eq(kept, i == 3, "%zu", i);
+		for (unsigned threads = 1; threads < 4; threads++) {
+			ib_auto_error err = NULL;
+			cr_assert(go(p, &(struct request){ NULL, threads, 0, false }, &s, &err), "%s", cause(err));
+			if (!first)
+				first = g_strdup(s.text->str);
+			cr_expect_str_eq(s.text->str, first);
+		}
+		ib_package_free(p);
+	}
+}
+
+/* What is kept is no more trusted than what is not. */
+Test(payload, kept_files_are_checked)
+{
+	g_autoptr(GBytes) wrong = ps_content(99, 70020);
+	ps_auto f = kept_sample(wrong);
+	g_autoptr(GBytes) cab = ps_cab(&f), zipped = cab_zip(cab);
+	struct ib_package *p = open_keeping(zipped, true);
+	ib_auto_error err = NULL;
+	auto_seen s;
+
+	seen_init(&s);
+	cr_expect_not(go(p, &(struct request){ NULL, 2, 0, false }, &s, &err));
+	cr_expect_eq(ib_error_code(err), IB_ERR_VERIFY, "%s", cause(err));
+	ib_package_free(p);
 }
 
 /* ---- numbered members ---- */
