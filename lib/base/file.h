@@ -89,6 +89,7 @@ struct ib_output {
 	int fd;        /**< borrowed; opened read-write by whoever made it */
 	uint64_t base; /**< all offsets are relative to this */
 	const char *name; /**< for messages; borrowed */
+	bool once;     /**< nobody reads it soon: what ib_output_copy() copies may bypass the page cache */
 };
 
 /** Write exactly len bytes at offset. IB_ERR_SYSTEM on failure; ENOSPC says so. */
@@ -100,8 +101,8 @@ bool ib_output_read(const struct ib_output *out, uint64_t offset, void *buf, siz
 		    struct ib_error **err) IB_MUST_CHECK;
 
 /**
- * Copy a range from an input, inside the kernel where it can be done
- * (copy_file_range), else through a buffer. progress may be NULL.
+ * Copy a range from an input: by the disk itself where that can be done (O_DIRECT out of the source's pages; only when
+ * the output says `once`), else by the kernel (copy_file_range), else through a buffer. progress may be NULL.
  */
 bool ib_output_copy(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
 		    uint64_t len, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;

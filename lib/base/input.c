@@ -245,23 +245,16 @@ bool ib_input_bytes(struct ib_input *in, uint64_t limit, GBytes **ret, struct ib
 	return true;
 }
 
-/* ---- copying ---- */
-
-#define COPY_BUFFER (1u << 20)
-
-static bool copy_buffered(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
-			  uint64_t len, uint8_t *buf, struct ib_error **err)
+int ib_input_locate(struct ib_input *in, uint64_t offset, uint64_t len, uint64_t *ret_at, uint64_t *ret_run)
 {
-	while (len > 0) {
-		size_t n = (size_t)MIN(len, COPY_BUFFER);
-		if (!ib_input_read(in, in_offset, buf, n, err) || !ib_output_write(out, offset, buf, n, err))
-			return false;
-		offset += n;
-		in_offset += n;
-		len -= n;
-	}
-	return true;
+	const struct ib_input *root = locate(in, offset, len, ret_at, ret_run);
+
+	return root->fd;
 }
+
+/* ---- spooling ---- */
+
+#define SPOOL_BUFFER (1u << 20)
 
 static bool spool_fd(const char *dir, int *ret, struct ib_error **err)
 {
@@ -274,7 +267,7 @@ static bool spool_fd(const char *dir, int *ret, struct ib_error **err)
 bool ib_input_spool(struct ib_stream *stream, const char *dir, const char *name, struct ib_input **ret,
 		    struct ib_error **err)
 {
-	g_autofree uint8_t *buf = g_malloc(COPY_BUFFER);
+	g_autofree uint8_t *buf = g_malloc(SPOOL_BUFFER);
 	ib_auto_fd fd = -1;
 	uint64_t at = 0;
 	size_t n = 1;
@@ -283,82 +276,9 @@ bool ib_input_spool(struct ib_stream *stream, const char *dir, const char *name,
 		return false;
 	struct ib_output out = { .fd = fd, .name = name };
 	for (; n > 0; at += n)
-		if (!ib_stream_read(stream, buf, COPY_BUFFER, &n, err) || !ib_output_write(&out, at, buf, n, err))
+		if (!ib_stream_read(stream, buf, SPOOL_BUFFER, &n, err) || !ib_output_write(&out, at, buf, n, err))
 			return ib_while(err, "spooling '%s'", name);
 	int file = fd;
 	fd = -1;
 	return ib_input_from_fd(file, name, ret, err);
-}
-
-/* What copy_file_range() does at a time: between two of them somebody may want to stop. */
-#define COPY_KERNEL_MAX (64u << 20)
-/* Below this the plain way is as fast, unless whole pages can be copied. */
-#define COPY_KERNEL_MIN (1u << 20)
-#define COPY_PAGE 4096u
-
-/*
- * How much to do next, and whether the kernel should. Where byte 0 of a page is byte 0 of a page in both files, whole
- * pages go by themselves: that takes a third of the time, and file systems that share blocks share them.
- */
-static uint64_t next_piece(uint64_t from, uint64_t to, uint64_t run, bool *ret_kernel)
-{
-	uint64_t head = (COPY_PAGE - from % COPY_PAGE) % COPY_PAGE;
-	uint64_t pages = run > head ? (run - head) / COPY_PAGE * COPY_PAGE : 0;
-
-	*ret_kernel = false;
-	if ((from ^ to) % COPY_PAGE != 0 || pages == 0) {
-		*ret_kernel = run >= COPY_KERNEL_MIN;
-		return MIN(run, *ret_kernel ? COPY_KERNEL_MAX : COPY_BUFFER);
-	}
-	if (head > 0)
-		return head;
-	*ret_kernel = true;
-	return MIN(pages, COPY_KERNEL_MAX);
-}
-
-/* One kernel copy, at most *n bytes. @return whether something was copied; *n: how much */
-static bool copy_in_kernel(struct ib_input *root, uint64_t at, int fd, uint64_t to, uint64_t *n)
-{
-	loff_t from = (loff_t)at, into = (loff_t)to;
-
-	if (ib_fault_hit())
-		return false;
-	ssize_t got = copy_file_range(root->fd, &from, fd, &into, (size_t)*n, 0);
-	if (got <= 0)
-		return false;
-	*n = (uint64_t)got;
-	return true;
-}
-
-bool ib_output_copy(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
-		    uint64_t len, struct ib_progress *progress, struct ib_error **err)
-{
-	g_autofree uint8_t *buf = NULL;
-	bool plain = false, kernel; /* plain: other file system, or full disk: the plain way says which */
-
-	if (in_offset > in->size || len > in->size - in_offset)
-		return ib_throw(err, IB_ERR_INPUT, "'%s' ends early: byte %" PRIu64 " is needed, it has %" PRIu64,
-				in->name, in_offset + len, in->size);
-	while (len > 0) {
-		uint64_t at, run;
-		struct ib_input *root = locate(in, in_offset, len, &at, &run);
-		uint64_t n = next_piece(at, out->base + offset, run, &kernel);
-		if (kernel && !plain && root->fd >= 0)
-			plain = !copy_in_kernel(root, at, out->fd, out->base + offset, &n);
-		else
-			kernel = false;
-		if (!kernel || plain) {
-			n = MIN(n, COPY_BUFFER);
-			if (!buf)
-				buf = g_malloc(COPY_BUFFER);
-			if (!copy_buffered(out, offset, in, in_offset, n, buf, err))
-				return false;
-		}
-		offset += n;
-		in_offset += n;
-		len -= n;
-		if (!ib_progress_add(progress, n, err))
-			return false;
-	}
-	return true;
 }

@@ -9,4 +9,12 @@
 /** Whether the armed fault falls on this call; sets errno when it does. */
 bool ib_fault_hit(void);
 
+/**
+ * Where bytes of an input lie in the file below. The range was checked by the caller.
+ * @param ret_at   the place of byte `offset` in that file
+ * @param ret_run  so many of `len` bytes lie together from there
+ * @return the file, borrowed; -1: the bytes are in memory
+ */
+int ib_input_locate(struct ib_input *in, uint64_t offset, uint64_t len, uint64_t *ret_at, uint64_t *ret_run);
+
 #endif
