@@ -6,7 +6,7 @@
  * Room for blocks in flight: enough to keep all threads busy while the caller fetches more, or does something else
  * that costs little of the processor: whoever writes an image copies what is unchanged meanwhile.
  */
-#define POOL_BYTES (64u << 20)
+#define POOL_BYTES (8u << 20)
 #define POOL_SLOTS_MAX 2048u
 /* More threads than this only cost memory. */
 #define POOL_THREADS_MAX 64u
@@ -28,6 +28,8 @@ struct ib_codec_pool {
 	struct slot *slots;
 	size_t count, block;
 	uint64_t head, next, tail;
+	unsigned idle;    /* workers that wait; waking nobody costs a system call, too */
+	uint64_t awaited; /* the block the caller waits for; UINT64_MAX: none */
 	bool stop;
 	bool failed; /* caller's thread only */
 	ib_codec_sink sink;
@@ -43,8 +45,11 @@ struct ib_codec_pool {
 
 static struct slot *take(struct ib_codec_pool *p)
 {
-	while (p->next == p->tail && !p->stop)
+	while (p->next == p->tail && !p->stop) {
+		p->idle++;
 		g_cond_wait(&p->work, &p->lock);
+		p->idle--;
+	}
 	return p->stop ? NULL : &p->slots[p->next++ % p->count];
 }
 
@@ -58,11 +63,15 @@ static gpointer work(gpointer data)
 	while ((s = take(p))) {
 		g_mutex_unlock(&p->lock);
 		s->stored = ib_compress(w->compressor, s->data, s->len, w->out, p->block);
-		if (s->stored > 0)
-			memcpy(s->data, w->out, s->stored);
+		if (s->stored > 0) {
+			uint8_t *plain = s->data;
+			s->data = w->out;
+			w->out = plain;
+		}
 		g_mutex_lock(&p->lock);
 		s->done = true;
-		g_cond_signal(&p->done);
+		if (p->awaited != UINT64_MAX && s == &p->slots[p->awaited % p->count])
+			g_cond_signal(&p->done);
 	}
 	g_mutex_unlock(&p->lock);
 	return NULL;
@@ -95,6 +104,7 @@ bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsign
 	g_mutex_init(&p->lock);
 	g_cond_init(&p->work);
 	g_cond_init(&p->done);
+	p->awaited = UINT64_MAX;
 	p->threads = CLAMP(threads ? threads : g_get_num_processors(), 1, POOL_THREADS_MAX);
 	p->count = CLAMP(POOL_BYTES / MAX(block, 1), 2 * p->threads, POOL_SLOTS_MAX);
 	p->block = block;
@@ -119,8 +129,10 @@ static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct i
 	if (p->head == p->tail)
 		return false;
 	g_mutex_lock(&p->lock);
+	p->awaited = p->head;
 	while (wait && !s->done)
 		g_cond_wait(&p->done, &p->lock);
+	p->awaited = UINT64_MAX;
 	bool done = s->done;
 	g_mutex_unlock(&p->lock);
 	if (!done)
@@ -161,7 +173,8 @@ bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_
 	s->done = false;
 	g_mutex_lock(&p->lock);
 	p->tail++;
-	g_cond_signal(&p->work);
+	if (p->idle > 0)
+		g_cond_signal(&p->work);
 	g_mutex_unlock(&p->lock);
 	return true;
 }
