@@ -453,7 +453,7 @@ bool ib_wim_add_blob(struct ib_wim *wim, struct ib_stream *stream, uint8_t ret_h
 		g_rw_lock_writer_unlock(&wim->lock);
 		g_ptr_array_add(wim->order, b);
 	}
-	return true;
+	return ib_wim_write_new(wim, err);
 }
 
 bool ib_wim_add_bytes(struct ib_wim *wim, const void *data, size_t len, uint8_t ret_hash[IB_WIM_HASH_SIZE],

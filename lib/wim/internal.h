@@ -48,6 +48,8 @@
 #define WIM_PARTS_MAX 256u
 /* Directories in directories; Windows itself stays below 40. */
 #define WIM_DEPTH_MAX 512u
+/* Blocks of the integrity table, as all known writers choose them. */
+#define WIM_INTEGRITY_CHUNK (10u << 20)
 /* Chunk of LZMS: what Microsoft's own software takes at most. */
 #define WIM_LZMS_CHUNK_MAX (1u << 26)
 
@@ -85,14 +87,17 @@ struct blob {
 	struct solid *solid;
 	GArray *sizes;      /* spool: stored bytes of each chunk (uint32_t); NULL when all are plain */
 	struct spool *spool;
-	bool settled;       /* spool: complete, all of it in the spool's file */
+	bool complete;      /* spool: all its chunks are there */
+	bool settled;       /* spool: and in the spool's file, for all threads */
 	/* while writing */
 	uint32_t refs;
+	bool ahead;         /* on its way to the output since ib_wim_write_begin(); `out` says where to */
 	struct reshdr out;
 };
 
 struct spool;
 struct out_buffer;
+struct writer;
 
 /* What the spool does when a blob is complete; the blob belongs to it from then on. */
 typedef bool (*spool_done)(void *data, struct blob *blob, struct ib_error **err);
@@ -115,6 +120,7 @@ struct ib_wim {
 	GPtrArray *images;   /* struct ib_image */
 	struct ib_xml *xml;
 	struct spool *spool;
+	struct writer *writer; /* NULL: ib_wim_write_begin() was not called */
 };
 
 /* ---- trees ---- */
@@ -209,6 +215,32 @@ bool ib_wim_solid_new(struct ib_wim *wim, const struct reshdr *r, struct solid *
 void ib_wim_solid_free(void *solid);
 bool ib_wim_solid_read(struct ib_wim *wim, struct solid *s, uint64_t at, void *buf, size_t len, struct ib_error **err);
 
+/* ---- plan.c: what writing does with each blob ---- */
+struct write_plan {
+	struct ib_wim *wim;
+	const struct ib_wim_write_options *options;
+	enum ib_wim_compression compression;
+	uint32_t chunk, solid_chunk;
+	/* Borrowed blobs that are referred to: written already, copied as they are, in the spool, to be compressed anew. */
+	GPtrArray *ahead, *raw, *spooled, *recode;
+};
+/* describe: write the sums into the XML, too. Fini also after a failure. */
+bool ib_wim_plan(struct ib_wim *wim, const struct ib_wim_write_options *options, bool describe, struct write_plan *ret,
+		 struct ib_error **err);
+void ib_wim_plan_fini(struct write_plan *plan);
+/* Whether the stored bytes of a blob can be used as they are. */
+bool ib_wim_plan_copies(const struct write_plan *plan, const struct blob *blob);
+/* What waits in the spool is complete afterwards. */
+bool ib_wim_flush_spool(struct ib_wim *wim, struct ib_error **err);
+
+/* ---- write.c ---- */
+bool ib_wim_check_write(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_error **err);
+/* After ib_wim_write_begin(): what is complete of the content added since then goes to the output, too. Else nothing. */
+bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err);
+/* Where the next byte goes, of what ib_wim_write_begin() began; 0: nothing. */
+uint64_t ib_wim_writer_at(const struct ib_wim *wim);
+void ib_wim_writer_free(struct writer *writer);
+
 /* ---- solid_write.c ---- */
 /* Write blobs, in their order, as one LZMS resource; sets their `out`. */
 bool ib_wim_solid_write(struct ib_wim *wim, GPtrArray *blobs, uint32_t chunk, struct out_buffer *out,
@@ -218,11 +250,13 @@ uint64_t ib_wim_solid_overhead(uint64_t plain, uint32_t chunk);
 
 /* ---- raw.c: copying what is unchanged, in the background ---- */
 struct raw_copy;
-/* Lay blobs (sorted by place) out from `at` on, which sets their `out`, and begin to copy. out: borrowed until the end. */
+/* Lay blobs (sorted by place) out from `at` on, which sets their `out`, and begin to copy. */
 struct raw_copy *ib_wim_raw_start(GPtrArray *blobs, const struct ib_output *out, uint64_t at,
 				  struct ib_progress *progress, uint64_t *ret_end);
-/* Wait for the end of it; not wanted: only that it stops. Takes copy; NULL is fine. */
-bool ib_wim_raw_finish(struct raw_copy *copy, bool wanted, struct ib_error **err);
+/* Wait for the end of it. Takes copy; NULL is fine. */
+bool ib_wim_raw_finish(struct raw_copy *copy, struct ib_error **err);
+/* Give it up. Takes copy; NULL is fine. */
+void ib_wim_raw_stop(struct raw_copy *copy);
 /* Bytes that gaps take at most. */
 uint64_t ib_wim_raw_overhead(uint64_t stored);
 
@@ -242,6 +276,8 @@ bool ib_wim_spool_add(struct spool *spool, struct ib_stream *stream, GHashTable 
 		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err);
 bool ib_wim_spool_flush(struct spool *spool, struct ib_error **err);
 bool ib_wim_spool_read(const struct spool *spool, uint64_t at, void *buf, size_t len, struct ib_error **err);
+/* Whether all of a blob can be read, without flushing anything. */
+bool ib_wim_spool_has(const struct spool *spool, const struct blob *blob);
 enum ib_wim_compression ib_wim_spool_compression(const struct spool *spool);
 uint32_t ib_wim_spool_chunk(const struct spool *spool);
 

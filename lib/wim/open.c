@@ -40,6 +40,7 @@ void ib_wim_free(struct ib_wim *wim)
 {
 	if (!wim)
 		return;
+	ib_wim_writer_free(wim->writer);
 	for (guint i = 0; i < wim->images->len; i++)
 		image_free(g_ptr_array_index(wim->images, i));
 	g_ptr_array_unref(wim->images);

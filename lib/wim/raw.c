@@ -19,7 +19,7 @@ struct run {
 };
 
 struct raw_copy {
-	const struct ib_output *out;
+	struct ib_output out;
 	struct ib_progress *progress;
 	GArray *runs;   /* struct run */
 	GThread *thread; /* NULL: none could be started */
@@ -68,11 +68,11 @@ static bool copy_run(struct raw_copy *c, const struct run *run, struct ib_error 
 {
 	static const uint8_t zero[RAW_PAGE];
 
-	if (run->gap && !ib_output_write(c->out, run->to - run->gap, zero, run->gap, err))
+	if (run->gap && !ib_output_write(&c->out, run->to - run->gap, zero, run->gap, err))
 		return false;
 	for (uint64_t done = 0, n; done < run->len && !g_atomic_int_get(&c->stop); done += n) {
 		n = MIN(run->len - done, RAW_PIECE);
-		if (!ib_output_copy(c->out, run->to + done, run->in, run->at + done, n, c->progress, err))
+		if (!ib_output_copy(&c->out, run->to + done, run->in, run->at + done, n, c->progress, err))
 			return false;
 	}
 	return true;
@@ -93,7 +93,7 @@ struct raw_copy *ib_wim_raw_start(GPtrArray *blobs, const struct ib_output *out,
 {
 	struct raw_copy *c = g_new0(struct raw_copy, 1);
 
-	c->out = out;
+	c->out = *out;
 	c->progress = progress;
 	c->runs = g_array_new(FALSE, FALSE, sizeof(struct run));
 	*ret_end = lay_out(c, blobs, at);
@@ -102,24 +102,36 @@ struct raw_copy *ib_wim_raw_start(GPtrArray *blobs, const struct ib_output *out,
 	return c;
 }
 
-bool ib_wim_raw_finish(struct raw_copy *c, bool wanted, struct ib_error **err)
+static void copy_free(struct raw_copy *c)
+{
+	ib_error_clear(&c->error);
+	g_array_unref(c->runs);
+	g_free(c);
+}
+
+bool ib_wim_raw_finish(struct raw_copy *c, struct ib_error **err)
 {
 	if (!c)
 		return true;
-	if (!wanted)
-		g_atomic_int_set(&c->stop, 1);
 	if (c->thread)
 		g_thread_join(c->thread);
-	else if (wanted)
+	else
 		copy_all(c);
-	if (!wanted)
-		ib_error_clear(&c->error);
 	bool ok = !c->error;
 	if (!ok)
-		*err = c->error;
-	g_array_unref(c->runs);
-	g_free(c);
+		*err = g_steal_pointer(&c->error);
+	copy_free(c);
 	return ok ? true : ib_while(err, "copying unchanged content");
+}
+
+void ib_wim_raw_stop(struct raw_copy *c)
+{
+	if (!c)
+		return;
+	g_atomic_int_set(&c->stop, 1);
+	if (c->thread)
+		g_thread_join(c->thread);
+	copy_free(c);
 }
 
 uint64_t ib_wim_raw_overhead(uint64_t stored)

@@ -55,6 +55,7 @@ static bool finish(struct spool *s, struct job *job, struct ib_error **err)
 	bool dropped = job->dropped;
 	uint64_t stored = b->stored;
 
+	b->complete = true;
 	if (!job->mixed)
 		g_clear_pointer(&b->sizes, g_array_unref);
 	g_queue_remove(&s->jobs, job);
@@ -242,6 +243,11 @@ bool ib_wim_spool_flush(struct spool *s, struct ib_error **err)
 bool ib_wim_spool_read(const struct spool *s, uint64_t at, void *buf, size_t len, struct ib_error **err)
 {
 	return ib_output_read(&s->out.out, at, buf, len, err);
+}
+
+bool ib_wim_spool_has(const struct spool *s, const struct blob *b)
+{
+	return b->complete && b->at + b->stored <= s->out.at - s->out.fill;
 }
 
 enum ib_wim_compression ib_wim_spool_compression(const struct spool *s)

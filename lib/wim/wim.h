@@ -350,6 +350,17 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
 		 struct ib_error **err) IB_MUST_CHECK;
 
 /**
+ * Begin to write before all edits are made: content that the edits made so far leave in place is copied from now on, in
+ * the background, while new content is added. Call it once, after the files to be replaced were emptied or deleted:
+ * content that a later edit drops leaves a gap in the file. ib_wim_write() must be called with the same output and
+ * options, or ib_wim_free().
+ * @param out  its fd and name are borrowed until then
+ * Throws as ib_wim_write(); what goes wrong while copying is thrown there.
+ */
+bool ib_wim_write_begin(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
+			struct ib_error **err) IB_MUST_CHECK;
+
+/**
  * Write all images to an output (a new file, or a region of an ISO).
  * Blobs no image refers to are left out. The header is written last; before, the file says it is incomplete.
  * Content of a solid file is compressed anew, also when the result is solid.

@@ -1,140 +1,37 @@
 /*
  * wim: writing. Unchanged content comes first (raw.c copies it in the background); then what waits in the spool; then
- * what has to be compressed anew; metadata, blob table, XML, integrity table; the header last.
+ * what has to be compressed anew; metadata, blob table, XML, integrity table; the header last. Who says early what
+ * stays (ib_wim_write_begin) has it copied, and new content written, while more is added. Where all lies depends on the
+ * edits alone, never on how far the threads are.
  */
 #include "wim/internal.h"
 
 #include <string.h>
 
-/* Blocks of the integrity table, as all known writers choose them. */
-#define INTEGRITY_CHUNK (10u << 20)
-/* What libwim takes for LZMS that is not solid. */
-#define LZMS_CHUNK (1u << 17)
-/* Solid: most of the gain of 64 MiB with an eighth of the memory. */
-#define SOLID_CHUNK (8u << 20)
-
 struct writer {
 	struct ib_wim *wim;
 	const struct ib_wim_write_options *options;
-	enum ib_wim_compression compression;
-	uint32_t chunk, solid_chunk;
+	struct write_plan plan;
 	struct reshdr solid;     /* offset 0: none was written */
 	struct out_buffer out;
-	GPtrArray *raw, *spooled, *recode; /* borrowed blobs that are referred to */
-	struct raw_copy *copy;
+	struct raw_copy *ahead, *copy; /* of ib_wim_write_begin(); of ib_wim_write() */
+	struct ib_wim_write_options begun; /* as ib_wim_write_begin() was given them; size 0: it was not called */
+	guint next;              /* in the WIM's order: what ib_wim_write_new() has not looked at yet */
 	struct spool *scratch;
 	struct reshdr *metadata; /* where the next finished scratch blob is noted; NULL: at the blob of its hash */
 	uint8_t *metadata_hash;
 };
 
-/* ---- plan ---- */
-
-static bool choose(struct writer *w, struct ib_error **err)
+void ib_wim_writer_free(struct writer *w)
 {
-	const struct ib_wim_info *info = &w->wim->info;
-	const struct ib_wim_write_options *o = w->options;
-	const char *name = w->wim->in ? ib_input_name(w->wim->in) : "new image";
-
-	w->compression = o->set_compression ? o->compression : info->compression;
-	w->chunk = info->chunk_size;
-	if (o->solid)
-		w->compression = IB_WIM_LZMS;
-	if (o->set_compression || o->solid)
-		w->chunk = o->chunk_size ? o->chunk_size : w->compression == IB_WIM_LZMS ? LZMS_CHUNK : WIM_CHUNK_DEFAULT;
-	w->solid_chunk = o->solid_chunk ? o->solid_chunk : SOLID_CHUNK;
-	if (o->solid && !ib_wim_check_chunk(IB_WIM_LZMS, w->solid_chunk, name, err))
-		return false;
-	return ib_wim_check_chunk(w->compression, w->chunk, name, err);
-}
-
-static bool same_format(const struct writer *w, enum ib_wim_compression compression, uint32_t chunk)
-{
-	return w->compression == compression && (compression == IB_WIM_NONE || w->chunk == chunk);
-}
-
-static bool can_copy(const struct writer *w, const struct blob *b)
-{
-	if (w->options->recompress && b->where != BLOB_SPOOL)
-		return false;
-	if (b->where == BLOB_SPOOL)
-		return same_format(w, ib_wim_spool_compression(b->spool), ib_wim_spool_chunk(b->spool));
-	if (b->where == BLOB_SOLID)
-		return false;
-	return same_format(w, w->wim->info.compression, w->wim->info.chunk_size) ||
-	       (w->compression == IB_WIM_NONE && !(b->flags & RES_COMPRESSED));
-}
-
-/* Load, count, and drop again what only counting needed. */
-static bool count_image(struct writer *w, unsigned index, bool describe, struct ib_error **err)
-{
-	struct ib_image *image = ib_wim_image_at(w->wim, index);
-	bool loaded = image->root != NULL;
-	struct image_sums sums;
-
-	bool ok = ib_wim_image_load(image, index, err) && ib_wim_count(image, &sums, err);
-	if (ok && describe) {
-		ib_wim_xml_set_sums(image, &sums);
-		if (!image->metadata)
-			ib_wim_xml_set_time(image, "CREATIONTIME", w->options->time);
-		if (image->edited)
-			ib_wim_xml_set_time(image, "LASTMODIFICATIONTIME", w->options->time);
-	}
-	if (!loaded)
-		ib_wim_image_unload(image);
-	return ok ? true : ib_while(err, "counting what image %u refers to", index);
-}
-
-static gint by_place(gconstpointer a, gconstpointer b)
-{
-	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
-
-	if (x->where != y->where)
-		return x->where < y->where ? -1 : 1;
-	if (x->part != y->part)
-		return x->part < y->part ? -1 : 1;
-	if (x->solid != y->solid)
-		return x->solid->at < y->solid->at ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
-/* What waits in the spool is complete afterwards. */
-static bool settle(struct ib_wim *wim, struct ib_error **err)
-{
-	return !wim->spool || ib_wim_spool_flush(wim->spool, err);
-}
-
-/* describe: write the sums into the XML, too. */
-static bool plan(struct writer *w, bool describe, struct ib_error **err)
-{
-	struct ib_wim *wim = w->wim;
-
-	if (!choose(w, err))
-		return false;
-	for (guint i = 0; i < wim->order->len; i++)
-		((struct blob *)g_ptr_array_index(wim->order, i))->refs = 0;
-	for (guint i = 1; i <= wim->images->len; i++)
-		if (!count_image(w, i, describe, err))
-			return false;
-	w->raw = g_ptr_array_new();
-	w->spooled = g_ptr_array_new();
-	w->recode = g_ptr_array_new();
-	for (guint i = 0; i < wim->order->len; i++) {
-		struct blob *b = g_ptr_array_index(wim->order, i);
-		if (b->refs > 0)
-			g_ptr_array_add(w->options->solid || !can_copy(w, b) ? w->recode : b->where == BLOB_SPOOL ? w->spooled : w->raw, b);
-	}
-	g_ptr_array_sort(w->raw, by_place);
-	g_ptr_array_sort(w->recode, by_place);
-	return true;
-}
-
-static void writer_fini(struct writer *w)
-{
+	if (!w)
+		return;
+	ib_wim_raw_stop(w->ahead);
+	ib_wim_raw_stop(w->copy);
 	ib_wim_spool_free(w->scratch);
 	ib_wim_out_fini(&w->out);
-	g_clear_pointer(&w->raw, g_ptr_array_unref);
-	g_clear_pointer(&w->spooled, g_ptr_array_unref);
-	g_clear_pointer(&w->recode, g_ptr_array_unref);
+	ib_wim_plan_fini(&w->plan);
+	g_free(w);
 }
 
 /* ---- content ---- */
@@ -221,8 +118,8 @@ static bool open_scratch(struct writer *w, struct ib_error **err)
 {
 	struct spool_params params = {
 		.dir = w->wim->spool_dir,
-		.compression = w->compression,
-		.chunk = w->chunk,
+		.compression = w->plan.compression,
+		.chunk = w->plan.chunk,
 		.level = w->wim->level,
 		.threads = w->wim->threads,
 		.done = scratch_done,
@@ -247,19 +144,19 @@ static bool write_blobs(struct writer *w, struct ib_error **err)
 {
 	struct ib_stream *s;
 
-	w->copy = ib_wim_raw_start(w->raw, &w->out.out, w->out.at, w->options->progress, &w->out.at);
-	if (!settle(w->wim, err))
+	if (!ib_wim_out_flush(&w->out, err))
 		return false;
-	for (guint i = 0; i < w->spooled->len; i++) {
-		struct blob *b = g_ptr_array_index(w->spooled, i);
+	w->copy = ib_wim_raw_start(w->plan.raw, &w->out.out, w->out.at, w->options->progress, &w->out.at);
+	for (guint i = 0; i < w->plan.spooled->len; i++) {
+		struct blob *b = g_ptr_array_index(w->plan.spooled, i);
 		if (!put_blob(w, b, &b->out, err))
 			return ib_while(err, "writing new content");
 	}
 	if (w->options->solid)
-		return w->recode->len == 0 || ib_wim_solid_write(w->wim, w->recode, w->solid_chunk, &w->out,
+		return w->plan.recode->len == 0 || ib_wim_solid_write(w->wim, w->plan.recode, w->plan.solid_chunk, &w->out,
 								 w->options->progress, &w->solid, err);
-	for (guint i = 0; i < w->recode->len; i++)
-		if (!ib_wim_blob_stream(w->wim, g_ptr_array_index(w->recode, i), &s, err) || !recode(w, s, err))
+	for (guint i = 0; i < w->plan.recode->len; i++)
+		if (!ib_wim_blob_stream(w->wim, g_ptr_array_index(w->plan.recode, i), &s, err) || !recode(w, s, err))
 			return ib_while(err, "compressing content anew");
 	return !w->scratch || ib_wim_spool_flush(w->scratch, err);
 }
@@ -296,7 +193,7 @@ static bool write_metadata(struct writer *w, struct ib_image *image, struct ib_e
 {
 	struct ib_stream *s;
 
-	if (!image->edited && can_copy(w, image->metadata))
+	if (!image->edited && ib_wim_plan_copies(&w->plan, image->metadata))
 		return copy_metadata(w, image, err);
 	w->metadata = &image->out;
 	w->metadata_hash = image->out_hash;
@@ -352,8 +249,10 @@ static bool write_table(struct writer *w, struct reshdr *ret, struct ib_error **
 	}
 	if (w->solid.offset && !put_entry(w, &w->solid, 1, ib_wim_zero_hash, err))
 		return false;
-	if (!put_entries(w, w->raw, err) || !put_entries(w, w->spooled, err) || !put_entries(w, w->recode, err))
-		return false;
+	GPtrArray *const lists[] = { w->plan.ahead, w->plan.raw, w->plan.spooled, w->plan.recode };
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		if (!put_entries(w, lists[i], err))
+			return false;
 	*ret = (struct reshdr){ .offset = at, .stored = w->out.at - at, .size = w->out.at - at, .flags = RES_METADATA };
 	return true;
 }
@@ -373,18 +272,18 @@ static bool write_xml(struct writer *w, struct reshdr *ret, struct ib_error **er
 static bool write_integrity(struct writer *w, uint64_t end, struct reshdr *ret, struct ib_error **err)
 {
 	uint64_t covered = end - WIM_HEADER_SIZE;
-	uint32_t count = (uint32_t)((covered + INTEGRITY_CHUNK - 1) / INTEGRITY_CHUNK);
+	uint32_t count = (uint32_t)((covered + WIM_INTEGRITY_CHUNK - 1) / WIM_INTEGRITY_CHUNK);
 	uint32_t size = 12 + count * IB_SHA1_SIZE;
-	g_autofree uint8_t *table = g_malloc(size), *buf = g_malloc(INTEGRITY_CHUNK);
+	g_autofree uint8_t *table = g_malloc(size), *buf = g_malloc(WIM_INTEGRITY_CHUNK);
 
 	if (!ib_wim_out_flush(&w->out, err))
 		return false;
 	ib_put_le32(table, size);
 	ib_put_le32(table + 4, count);
-	ib_put_le32(table + 8, INTEGRITY_CHUNK);
+	ib_put_le32(table + 8, WIM_INTEGRITY_CHUNK);
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t at = WIM_HEADER_SIZE + (uint64_t)i * INTEGRITY_CHUNK;
-		size_t n = (size_t)MIN(INTEGRITY_CHUNK, end - at);
+		uint64_t at = WIM_HEADER_SIZE + (uint64_t)i * WIM_INTEGRITY_CHUNK;
+		size_t n = (size_t)MIN(WIM_INTEGRITY_CHUNK, end - at);
 		if (!ib_output_read(&w->out.out, at, buf, n, err))
 			return false;
 		ib_digest_bytes(IB_DIGEST_SHA1, buf, n, table + 12 + (size_t)i * IB_SHA1_SIZE);
@@ -404,7 +303,7 @@ static uint32_t header_flags(const struct writer *w)
 		[IB_WIM_LZMS] = WIM_FLAG_COMPRESSED | WIM_FLAG_LZMS,
 	};
 
-	return of[w->compression] | (w->wim->flags & WIM_FLAG_REPARSE_FIX);
+	return of[w->plan.compression] | (w->wim->flags & WIM_FLAG_REPARSE_FIX);
 }
 
 static void fill_header(const struct writer *w, uint8_t h[WIM_HEADER_SIZE])
@@ -414,7 +313,7 @@ static void fill_header(const struct writer *w, uint8_t h[WIM_HEADER_SIZE])
 	ib_put_le32(h + 8, WIM_HEADER_SIZE);
 	ib_put_le32(h + 12, w->solid.offset ? WIM_VERSION_SOLID : WIM_VERSION);
 	ib_put_le32(h + 16, header_flags(w));
-	ib_put_le32(h + 20, w->compression == IB_WIM_NONE ? 0 : w->chunk);
+	ib_put_le32(h + 20, w->plan.compression == IB_WIM_NONE ? 0 : w->plan.chunk);
 	memcpy(h + 24, w->options->guid, 16);
 	ib_put_le16(h + 40, 1);
 	ib_put_le16(h + 42, 1);
@@ -438,7 +337,8 @@ static bool finish(struct writer *w, struct ib_error **err)
 	struct reshdr table, xml, integrity = { .offset = 0 };
 	const struct ib_image *boot = ib_wim_image_at(w->wim, w->wim->boot_index);
 
-	if (!write_table(w, &table, err) || !ib_wim_raw_finish(g_steal_pointer(&w->copy), true, err))
+	if (!write_table(w, &table, err) || !ib_wim_raw_finish(g_steal_pointer(&w->ahead), err) ||
+	    !ib_wim_raw_finish(g_steal_pointer(&w->copy), err))
 		return false;
 	uint64_t end = w->out.at;
 	if (!write_xml(w, &xml, err) || (w->options->integrity && !write_integrity(w, end, &integrity, err)) ||
@@ -455,9 +355,76 @@ static bool finish(struct writer *w, struct ib_error **err)
 	return ib_output_write(&w->out.out, 0, h, sizeof h, err);
 }
 
+/* ---- writing while edits go on ---- */
+
+static struct writer *writer_new(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options)
+{
+	struct writer *w = g_new0(struct writer, 1);
+
+	w->wim = wim;
+	w->options = options;
+	w->next = wim->order->len;
+	ib_wim_out_init(&w->out, out);
+	return w;
+}
+
+/* What the plan copies goes its way now. */
+static bool copy_ahead(struct writer *w, struct ib_error **err)
+{
+	struct write_plan *p = &w->plan;
+
+	if (!ib_wim_plan(w->wim, w->options, false, p, err) || !begin(w, err))
+		return false;
+	for (guint i = 0; i < p->raw->len; i++)
+		((struct blob *)g_ptr_array_index(p->raw, i))->ahead = true;
+	w->ahead = ib_wim_raw_start(p->raw, &w->out.out, w->out.at, w->options->progress, &w->out.at);
+	ib_wim_plan_fini(p);
+	return true;
+}
+
+bool ib_wim_write_begin(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
+			struct ib_error **err)
+{
+	if (!ib_wim_check_write(wim, options, err))
+		return false;
+	if (wim->writer)
+		return ib_throw(err, IB_ERR_FAILED, "writing has begun already");
+	struct writer *w = writer_new(wim, out, options);
+	w->begun = *options;
+	w->options = &w->begun;
+	if (!copy_ahead(w, err)) {
+		ib_wim_writer_free(w);
+		return ib_while(err, "writing image file '%s'", out->name);
+	}
+	wim->writer = w;
+	return true;
+}
+
+uint64_t ib_wim_writer_at(const struct ib_wim *wim)
+{
+	return wim->writer ? wim->writer->out.at : 0;
+}
+
+bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err)
+{
+	struct writer *w = wim->writer;
+
+	for (; w && w->next < wim->order->len; w->next++) {
+		struct blob *b = g_ptr_array_index(wim->order, w->next);
+		if (w->options->solid || b->where != BLOB_SPOOL || !ib_wim_plan_copies(&w->plan, b))
+			continue;
+		if (!ib_wim_spool_has(b->spool, b))
+			return true;
+		if (!put_blob(w, b, &b->out, err))
+			return ib_while(err, "writing new content");
+		b->ahead = true;
+	}
+	return true;
+}
+
 /* ---- public ---- */
 
-static bool check_call(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_error **err)
+bool ib_wim_check_write(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_error **err)
 {
 	if (options->size != sizeof *options)
 		return ib_throw(err, IB_ERR_USAGE, "the options for writing a WIM have a wrong size");
@@ -467,90 +434,27 @@ static bool check_call(struct ib_wim *wim, const struct ib_wim_write_options *op
 	return true;
 }
 
+static bool write_all(struct writer *w, struct ib_error **err)
+{
+	return ib_wim_flush_spool(w->wim, err) && ib_wim_write_new(w->wim, err) &&
+	       ib_wim_plan(w->wim, w->options, true, &w->plan, err) && (w->begun.size || begin(w, err)) &&
+	       write_blobs(w, err) && write_all_metadata(w, err) && finish(w, err);
+}
+
 bool ib_wim_write(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
 		  uint64_t *ret_size, struct ib_error **err)
 {
-	struct writer w = { .wim = wim, .options = options };
-
-	if (!check_call(wim, options, err))
+	if (!ib_wim_check_write(wim, options, err))
 		return false;
-	ib_wim_out_init(&w.out, out);
-	bool ok = plan(&w, true, err) && begin(&w, err) && write_blobs(&w, err) && write_all_metadata(&w, err) &&
-		  finish(&w, err);
-	uint64_t size = w.out.at;
-	if (!ib_wim_raw_finish(w.copy, false, err))
-		g_assert_not_reached();
-	writer_fini(&w);
+	struct writer *w = wim->writer ? wim->writer : writer_new(wim, out, options);
+	bool ok = w->out.out.fd == out->fd && w->out.out.base == out->base;
 	if (!ok)
-		return ib_while(err, "writing image file '%s'", out->name);
-	*ret_size = size;
-	return true;
-}
-
-static uint64_t sum(GPtrArray *blobs, bool plain)
-{
-	uint64_t n = 0;
-
-	for (guint i = 0; i < blobs->len; i++) {
-		const struct blob *b = g_ptr_array_index(blobs, i);
-		n += plain ? b->size : b->stored;
-	}
-	return n;
-}
-
-/* Generous: a tree in memory is never smaller than its metadata. */
-static bool metadata_bound(struct ib_wim *wim, uint64_t *ret, struct ib_error **err)
-{
-	uint64_t n = 0;
-
-	for (guint i = 0; i < wim->images->len; i++) {
-		struct ib_image *image = g_ptr_array_index(wim->images, i);
-		g_autoptr(GBytes) bytes = NULL;
-		if (!image->edited) {
-			n += image->metadata->size;
-			continue;
-		}
-		if (!ib_wim_metadata_write(image, &bytes, err))
-			return false;
-		n += g_bytes_get_size(bytes);
-	}
-	*ret = n;
-	return true;
-}
-
-static void fill_cost(const struct writer *w, uint64_t metadata, struct ib_wim_cost *ret)
-{
-	struct ib_wim *wim = w->wim;
-	g_autoptr(GBytes) xml = ib_xml_write(wim->xml, IB_XML_UTF16);
-	uint64_t entries = w->raw->len + w->spooled->len + w->recode->len + wim->images->len;
-
-	ret->copy_bytes = sum(w->raw, false);
-	ret->new_bytes = sum(w->spooled, false);
-	ret->recompress_bytes = sum(w->recode, true);
-	/* Content is written in its smaller form, so a chunk table of new content never adds to its plain
-	 * size; 2 KiB an image cover sums and times that the XML does not have yet. */
-	uint64_t tables = sum(w->spooled, true) / w->chunk * 8;
-	uint64_t total = WIM_HEADER_SIZE + ret->copy_bytes + ib_wim_raw_overhead(ret->copy_bytes) + ret->new_bytes + tables +
-			 ret->recompress_bytes + metadata +
-			 entries * WIM_ENTRY_SIZE + g_bytes_get_size(xml) + 2048 * ((uint64_t)wim->images->len + 1);
-	if (w->options->solid)
-		total += WIM_ENTRY_SIZE + ib_wim_solid_overhead(ret->recompress_bytes, w->solid_chunk);
-	if (w->options->integrity)
-		total += 12 + (total / INTEGRITY_CHUNK + 1) * IB_SHA1_SIZE;
-	ret->max_total_bytes = total;
-}
-
-bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_wim_cost *ret,
-		 struct ib_error **err)
-{
-	struct writer w = { .wim = wim, .options = options };
-	uint64_t metadata;
-
-	if (!check_call(wim, options, err))
-		return false;
-	bool ok = plan(&w, false, err) && settle(wim, err) && metadata_bound(wim, &metadata, err);
+		ib_throw(err, IB_ERR_FAILED, "writing has begun to '%s'", w->out.out.name);
+	w->options = options;
+	ok = ok && write_all(w, err);
 	if (ok)
-		fill_cost(&w, metadata, ret);
-	writer_fini(&w);
-	return ok;
+		*ret_size = w->out.at;
+	wim->writer = NULL;
+	ib_wim_writer_free(w);
+	return ok ? true : ib_while(err, "writing image file '%s'", out->name);
 }

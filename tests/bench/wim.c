@@ -31,6 +31,14 @@ static char **read_list(const char *path)
 	return lines;
 }
 
+/* First all files are emptied, so that what stays is known and can be copied while new content is compressed. */
+static bool empty(struct ib_image *image, const char *line, struct ib_error **err)
+{
+	g_auto(GStrv) pair = g_strsplit(line, "\t", 2);
+
+	return ib_image_set_content(image, ib_image_find(image, pair[0]), NULL, 0, err);
+}
+
 static bool replace(struct ib_wim *wim, struct ib_image *image, const char *line, struct ib_error **err)
 {
 	g_auto(GStrv) pair = g_strsplit(line, "\t", 2);
@@ -48,7 +56,7 @@ static bool replace(struct ib_wim *wim, struct ib_image *image, const char *line
 static bool ours(char **a, struct ib_error **err)
 {
 	ib_auto_fd fd = open(a[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	struct ib_output out = { .fd = fd, .name = a[1] };
+	struct ib_output out = { .fd = fd, .name = a[1], .once = true };
 	struct ib_wim_write_options o = { .size = sizeof o, .time = 1 };
 	g_autofree char *dir = g_path_get_dirname(a[1]);
 	g_auto(GStrv) lines = read_list(a[3]);
@@ -60,6 +68,9 @@ static bool ours(char **a, struct ib_error **err)
 		return false;
 	ib_wim_set_compressor(wim, (unsigned)atoi(a[2]), 0);
 	bool ok = ib_wim_image(wim, 1, &image, err);
+	for (char **l = lines; ok && *l; l++)
+		ok = empty(image, *l, err);
+	ok = ok && ib_wim_write_begin(wim, &out, &o, err);
 	for (char **l = lines; ok && *l; l++)
 		ok = replace(wim, image, *l, err);
 	ok = ok && ib_wim_write(wim, &out, &o, &size, err);

@@ -91,9 +91,10 @@ Test(wim, converter_with_the_nth_call_failing)
 	torture_writer(IB_WIM_XPRESS);
 }
 
-static bool rewrite(struct ib_input *in, int fd, struct ib_error **err)
+/* early: begin to write before the edits end */
+static bool rewrite(struct ib_input *in, int fd, bool early, struct ib_error **err)
 {
-	struct ib_output out = { .fd = fd, .base = 100, .name = "again.wim" };
+	struct ib_output out = { .fd = fd, .base = 100, .name = "again.wim", .once = early };
 	struct ib_wim_write_options options = { .size = sizeof options };
 	struct ib_wim *wim;
 	struct ib_image *image;
@@ -103,12 +104,13 @@ static bool rewrite(struct ib_input *in, int fd, struct ib_error **err)
 		return false;
 	bool ok = ib_wim_verify_blobs(wim, NULL, NULL, err) && ib_wim_image(wim, 1, &image, err) &&
 		  ib_image_remove(image, ib_image_find(image, "small"), err) &&
+		  (!early || (ib_wim_write_begin(wim, &out, &options, err) && edit(wim, image, err))) &&
 		  ib_wim_write(wim, &out, &options, &size, err);
 	ib_wim_free(wim);
 	return ok;
 }
 
-Test(wim, rewriter_with_the_nth_call_failing)
+static void torture_rewriter(bool early)
 {
 	ib_auto_error err = NULL;
 	ib_auto_fd source = -1;
@@ -125,7 +127,7 @@ Test(wim, rewriter_with_the_nth_call_failing)
 		ib_auto_fd fd = -1;
 		cr_assert(ib_file_temp(g_get_tmp_dir(), &fd, &err));
 		ib_fault_arm(n, EIO);
-		bool ok = rewrite(in, fd, &err);
+		bool ok = rewrite(in, fd, early, &err);
 		unsigned calls = ib_fault_count();
 		ib_fault_arm(0, 0);
 		cr_assert_eq(ok, opens(fd), "call %u", n);
@@ -139,4 +141,14 @@ Test(wim, rewriter_with_the_nth_call_failing)
 	}
 	cr_expect_gt(n, 20, "only %u calls were tried", n);
 	cr_expect_lt(n, CALLS_MAX);
+}
+
+Test(wim, rewriter_with_the_nth_call_failing)
+{
+	torture_rewriter(false);
+}
+
+Test(wim, early_writer_with_the_nth_call_failing)
+{
+	torture_rewriter(true);
 }

@@ -262,6 +262,100 @@ Test(wim, known_content_is_kept_once)
 	ib_wim_free(wim);
 }
 
+/* A WIM on the disk with much that stays: "kept N" of 300,000 bytes each, "old", "dropped", "shared". */
+static struct ib_wim *base_on_disk(const char *name, struct ib_image **image)
+{
+	g_autofree uint8_t *noise = g_malloc(300000);
+	const struct ib_node_meta meta = { .write_time = 1 };
+	uint8_t hash[IB_WIM_HASH_SIZE];
+	ib_auto_error err = NULL;
+	struct ib_wim *wim = new_wim(image);
+
+	for (unsigned k = 0; k < 9; k++) {
+		g_autofree char *path = g_strdup_printf("kept %u", k);
+		for (uint32_t i = 0, x = k + 1; i < 300000; i++, x = x * 1664525 + 1013904223)
+			noise[i] = (uint8_t)(x >> 24);
+		cr_assert(ib_wim_add_bytes(wim, noise, 300000, hash, &err));
+		cr_assert(ib_image_put(*image, path, hash, &meta, NULL, &err));
+		if (k == 4) {
+			put(*image, wim, "old", "old content");
+			put(*image, wim, "dropped", "dropped content");
+			put(*image, wim, "shared", "shared content");
+		}
+	}
+	g_autoptr(GBytes) bytes = written(wim, NULL);
+	ib_wim_free(wim);
+	cr_assert(ib_file_write(name, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &err));
+	cr_assert(ib_wim_open_file(name, g_get_tmp_dir(), &wim, &err));
+	cr_assert(ib_wim_image(wim, 1, image, &err));
+	return wim;
+}
+
+/* Emptied, begun, edited, written. @return what was written */
+static GBytes *written_early(const char *base, unsigned threads, bool once)
+{
+	g_autofree char *name = g_strconcat(base, ".out", NULL);
+	ib_auto_fd fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct ib_output out = { .fd = fd, .name = name, .once = once }, other = { .fd = fd, .base = 1, .name = "other" };
+	struct ib_wim_write_options o = { .size = sizeof o, .time = 5 };
+	struct ib_image *image;
+	struct ib_wim *wim = base_on_disk(base, &image);
+	struct ib_wim_cost cost;
+	ib_auto_error err = NULL;
+	GBytes *bytes = NULL;
+	uint64_t size = 0;
+
+	ib_wim_set_compressor(wim, 20, threads);
+	cr_assert(ib_image_set_content(image, ib_image_find(image, "old"), NULL, 0, &err));
+	cr_assert(ib_image_set_content(image, ib_image_find(image, "shared"), NULL, 0, &err));
+	cr_assert(ib_wim_write_begin(wim, &out, &o, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_not(ib_wim_write_begin(wim, &out, &o, &err));
+	ib_error_clear(&err);
+	put(image, wim, "old", "new content");
+	put(image, wim, "gone", "new content that goes again");
+	cr_assert(ib_image_remove(image, ib_image_find(image, "gone"), &err));
+	cr_assert(ib_image_remove(image, ib_image_find(image, "dropped"), &err));
+	put(image, wim, "shared again", "shared content");
+	g_autofree char *many = g_strnfill(3 << 20, 'x');
+	put(image, wim, "many", many);
+	expect_text(image, "old", "new content");
+	cr_assert(ib_wim_cost(wim, &o, &cost, &err));
+	cr_assert(ib_wim_write(wim, &out, &o, &size, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_leq(size, cost.max_total_bytes);
+	cr_assert(ib_file_read(name, 1 << 26, &bytes, &err));
+	cr_assert_eq(g_bytes_get_size(bytes), size);
+	cr_assert(ib_wim_write_begin(wim, &out, &o, &err));
+	cr_assert_not(ib_wim_write(wim, &other, &o, &size, &err), "writing has begun elsewhere");
+	ib_error_clear(&err);
+	cr_assert(ib_wim_write_begin(wim, &out, &o, &err));
+	ib_wim_free(wim); /* and stops what has begun */
+	unlink(name);
+	return bytes;
+}
+
+Test(wim, writing_begins_before_the_edits_end)
+{
+	g_autofree char *base = g_strdup("/var/tmp/unit-wim-XXXXXX");
+	ib_auto_error err = NULL;
+	struct ib_image *image;
+
+	close(g_mkstemp(base));
+	g_autoptr(GBytes) bytes = written_early(base, 2, true);
+	g_autoptr(GBytes) again = written_early(base, 1, false);
+	unlink(base);
+	cr_assert(g_bytes_equal(bytes, again), "neither threads nor the way of copying show in the result");
+	struct ib_wim *wim = opened(bytes);
+	cr_assert_eq(ib_wim_info(wim)->blob_count, 9 + 3, "kept, new, shared, many");
+	cr_assert(ib_wim_verify_blobs(wim, NULL, NULL, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert(ib_wim_image(wim, 1, &image, &err));
+	expect_text(image, "old", "new content");
+	expect_text(image, "shared again", "shared content");
+	cr_assert_null(ib_image_find(image, "dropped"));
+	cr_assert_null(ib_image_find(image, "gone"));
+	cr_assert_eq(ib_node_size(image, ib_image_find(image, "kept 8")), 300000);
+	ib_wim_free(wim);
+}
+
 /* Every byte of a small WIM, changed: refused or read, but never with a content that is not the one meant. */
 Test(wim, damage)
 {
