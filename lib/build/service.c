@@ -474,7 +474,7 @@ static bool put_either(const char *source, const char *path, void *data, struct 
 }
 
 /* "SRC=DST": DST with a separator at its end, or naming a folder, takes the file under its own name. */
-static bool put(struct service *s, const char *text, struct ib_error **err)
+static bool put(struct service *s, const char *text, put_file_fn fn, struct ib_error **err)
 {
 	const char *equals = strchr(text, '=');
 	if (!equals || equals == text)
@@ -495,7 +495,7 @@ static bool put(struct service *s, const char *text, struct ib_error **err)
 		g_free(to);
 		to = joined;
 	}
-	return put_walk(source, to, put_either, s, err) ? true : ib_while(err, "putting '%s' to '%s'", source, to);
+	return put_walk(source, to, fn, s, err) ? true : ib_while(err, "putting '%s' to '%s'", source, to);
 }
 
 /* ---- registry ---- */
@@ -657,48 +657,68 @@ static void make_guid(struct service *s, uint8_t ret[16])
 	ib_uuid5(service_space, text->str, ret);
 }
 
-static bool write_to(struct service *s, const char *temp, struct ib_error **err)
+static struct ib_wim_write_options write_options(struct service *s)
 {
 	const struct ib_wim_info *info = ib_wim_info(s->wim);
 	struct ib_wim_write_options o = { .size = sizeof o, .time = s->time, .integrity = info->has_integrity,
 					  .progress = s->o->progress };
-	ib_auto_fd fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	struct ib_output out = { .fd = fd, .name = s->o->out };
 
-	if (fd < 0)
-		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot create '%s'", temp);
 	if (info->compression == IB_WIM_LZMS) { /* an .esd becomes a .wim that can be edited again */
 		o.set_compression = true;
 		o.compression = IB_WIM_LZX;
 	}
-	make_guid(s, o.guid);
-	return ib_wim_cost(s->wim, &o, &s->cost, err) && ib_wim_write(s->wim, &out, &o, &s->size, err) &&
-	       ib_fd_sync(fd, temp, err);
+	return o;
 }
 
-static bool sync_dir(const char *path, struct ib_error **err)
+/* Other names of a file keep the old content, so only a file of one name loses it for sure. */
+static bool empty_file(const char *source, const char *path, void *data, struct ib_error **err)
 {
-	g_autofree char *dir = g_path_get_dirname(path);
-	ib_auto_fd fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct service *s = data;
+	struct ib_node *old = source ? ib_image_find(s->image, path) : NULL;
 
-	if (fd < 0)
-		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot open folder '%s'", dir);
-	return ib_fd_sync(fd, dir, err);
+	return !old || !ib_node_hash(old) || ib_node_is_dir(old) || ib_node_link_count(s->image, old) != 1 ||
+	       ib_image_set_content(s->image, old, NULL, s->time, err);
 }
 
-static bool write_result(struct service *s, struct ib_error **err)
+/*
+ * What stays is copied while new files are compressed: for that, the files to be replaced are emptied first. Not with
+ * values to come: the old hives would be copied, too.
+ */
+static bool put_all(struct service *s, const struct ib_output *out, const struct ib_wim_write_options *o, struct ib_error **err)
 {
-	g_autofree char *temp = g_strdup_printf("%s.%d.part", s->o->out, (int)getpid());
+	bool early = s->o->puts && *s->o->puts && !(s->o->regs && *s->o->regs);
 
-	unlink(temp);
-	bool ok = write_to(s, temp, err);
-	if (ok && rename(temp, s->o->out) < 0)
-		ok = ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot rename '%s' to '%s'", temp, s->o->out);
-	if (!ok) {
-		unlink(temp);
+	for (char *const *p = s->o->puts; early && *p; p++)
+		if (!put(s, *p, empty_file, err))
+			return false;
+	if (early && !ib_wim_write_begin(s->wim, out, o, err))
 		return false;
+	for (char *const *p = s->o->puts; p && *p; p++)
+		if (!put(s, *p, put_either, err))
+			return false;
+	return true;
+}
+
+/* When this fails the image is gone, so that nobody writes to the output any more. */
+static bool fill(const struct ib_output *file, void *data, struct ib_error **err)
+{
+	struct service *s = data;
+	struct ib_wim_write_options o = write_options(s);
+	struct ib_output out = *file;
+
+	out.name = s->o->out;
+	out.once = !o.integrity; /* that reads all of it again */
+	bool ok = put_all(s, &out, &o, err) && import_all(s, err);
+	if (ok && s->changes->len == 0) {
+		ib_throw(err, IB_ERR_USAGE, "nothing was asked for that changes the image");
+		ok = ib_hint(err, "imgbuild service --help lists what can be");
 	}
-	return sync_dir(s->o->out, err);
+	if (ok)
+		make_guid(s, o.guid);
+	ok = ok && ib_wim_cost(s->wim, &o, &s->cost, err) && ib_wim_write(s->wim, &out, &o, &s->size, err);
+	if (!ok)
+		g_clear_pointer(&s->wim, ib_wim_free);
+	return ok;
 }
 
 static char *result_json(struct service *s)
@@ -719,18 +739,7 @@ static char *result_json(struct service *s)
 
 static bool run(struct service *s, struct ib_error **err)
 {
-	if (!open_image(s, err) || !service_store(s, err))
-		return false;
-	for (char *const *p = s->o->puts; p && *p; p++)
-		if (!put(s, *p, err))
-			return false;
-	if (!import_all(s, err))
-		return false;
-	if (s->changes->len == 0) {
-		ib_throw(err, IB_ERR_USAGE, "nothing was asked for that changes the image");
-		return ib_hint(err, "imgbuild service --help lists what can be");
-	}
-	return write_result(s, err);
+	return open_image(s, err) && service_store(s, err) && ib_file_make(s->o->out, fill, s, err);
 }
 
 bool ib_service_run(const struct ib_service_options *options, char **ret_json, struct ib_error **err)
