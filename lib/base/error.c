@@ -18,6 +18,39 @@ static struct ib_error out_of_memory = {
 	.is_static = true,
 };
 
+/* Most bytes of one text: what is longer was made long by its input, and its beginning says what is wrong. */
+#define TEXT_MAX 800
+
+/* What would move the cursor, hide or turn text around in a terminal: controls and directions. */
+static bool is_unseen(gunichar c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+/*
+ * A text that may quote a stranger's: one line, of bounded length, nothing in it that a terminal obeys.
+ * raw: taken; result: owned by the caller (g_free)
+ */
+static char *tidy(char *raw)
+{
+	g_autofree char *text = raw;
+	size_t len = strlen(text);
+	g_autofree char *valid = g_utf8_make_valid(text, (gssize)MIN(len, TEXT_MAX));
+	GString *s = g_string_sized_new(MIN(len, TEXT_MAX) + 32);
+
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+		if (is_unseen(c))
+			g_string_append_printf(s, "\\u%04x", c);
+		else
+			g_string_append_unichar(s, c);
+	}
+	if (len > TEXT_MAX)
+		g_string_append_printf(s, "… (%zu bytes more)", len - TEXT_MAX);
+	return g_string_free(s, FALSE);
+}
+
 static void throw_text(struct ib_error **err, enum ib_code code, int errnum, char *cause)
 {
 	g_return_if_fail(err != NULL);
@@ -29,7 +62,7 @@ static void throw_text(struct ib_error **err, enum ib_code code, int errnum, cha
 	struct ib_error *e = g_new0(struct ib_error, 1);
 	e->code = code;
 	e->errnum = errnum;
-	e->cause = cause;
+	e->cause = tidy(cause);
 	e->steps = g_ptr_array_new_with_free_func(g_free);
 	*err = e;
 }
@@ -73,7 +106,7 @@ bool ib_while(struct ib_error **err, const char *fmt, ...)
 		return false;
 	va_list ap;
 	va_start(ap, fmt);
-	g_ptr_array_add((*err)->steps, g_strdup_vprintf(fmt, ap));
+	g_ptr_array_add((*err)->steps, tidy(g_strdup_vprintf(fmt, ap)));
 	va_end(ap);
 	return false;
 }
@@ -85,7 +118,7 @@ bool ib_hint(struct ib_error **err, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	g_free((*err)->hint);
-	(*err)->hint = g_strdup_vprintf(fmt, ap);
+	(*err)->hint = tidy(g_strdup_vprintf(fmt, ap));
 	va_end(ap);
 	return false;
 }

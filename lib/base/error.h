@@ -13,6 +13,10 @@
  *     if (!ib_wim_open(…, err))
  *         return ib_while(err, "opening image '%s'", name);
  *
+ * Texts quote what strangers wrote. So each is one line: what a terminal would
+ * obey (controls, marks that turn text around) is spelt out as \uXXXX, and what
+ * is longer than 800 bytes is cut, saying so.
+ *
  * Threads: an error belongs to one thread at a time.
  */
 #ifndef IB_BASE_ERROR_H

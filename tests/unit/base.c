@@ -33,6 +33,21 @@ Test(base, the_first_throw_wins_and_memory_needs_none)
 	cr_assert_eq(ib_error_code(err), IB_ERR_SYSTEM);
 }
 
+/* A stranger's text can neither fill the screen nor speak to the terminal, and what is cut says so. */
+Test(base, an_error_quotes_strangers_safely)
+{
+	ib_auto_error err = NULL;
+	g_autofree char *endless = g_strnfill(100000, 'A');
+
+	ib_throw(&err, IB_ERR_INPUT, "name '%s'", "a\x1b[2J\nb\xc2\x9b" "c\xe2\x80\xae" "d\xff");
+	cr_assert_str_eq(ib_error_cause(err), "name 'a\\u001b[2J\\u000ab\\u009bc\\u202ed\xef\xbf\xbd'");
+	ib_while(&err, "reading '%s'", endless);
+	ib_hint(&err, "look at '%s'", "a\tb");
+	cr_assert_str_eq(ib_error_hint(err), "look at 'a\\u0009b'");
+	cr_assert_lt(strlen(ib_error_step(err, 0)), 900);
+	cr_assert(g_str_has_suffix(ib_error_step(err, 0), "AAA… (99210 bytes more)"));
+}
+
 Test(base, a_reader_cannot_leave_its_buffer)
 {
 	static const uint8_t data[] = { 1, 2, 3, 4, 5 };
