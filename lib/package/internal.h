@@ -11,6 +11,8 @@
 #define MANIFEST_MAX (64u << 20)
 /* Most bytes of a .mum: the root of a cumulative update has about 3 MiB. */
 #define MUM_MAX (16u << 20)
+/* Most updates of one package: the root of a cumulative update has about 4,000, each of which the registry keeps. */
+#define UPDATES_MAX 20000u
 /* Most bytes of a .cat: a catalog of 60,000 members stays below. */
 #define CATALOG_MAX (16u << 20)
 /* Most bytes of metadata held in memory: twenty times that of the largest update known. */

@@ -117,8 +117,12 @@ static bool read_update_child(struct ib_mum *m, struct ib_update *u, const struc
 
 static bool read_update(struct ib_mum *m, const struct ib_xml_node *node, struct ib_error **err)
 {
-	struct ib_update *u = update_new();
 	const struct ib_xml_node *child = ib_xml_first(node, NULL);
+
+	if (m->updates->len >= UPDATES_MAX)
+		return ib_throw(err, IB_ERR_INPUT, "line %u: the package has more than %u updates, the most accepted",
+				ib_xml_line(node), UPDATES_MAX);
+	struct ib_update *u = update_new();
 
 	g_ptr_array_add(m->updates, u);
 	u->name = keep(m, node, "name");
