@@ -203,6 +203,8 @@ struct update_options {
 };
 /** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
  *  (struct update *). */
+/** Say what to do about a package that was refused for what it is, unless something better is said already: false. */
+bool package_refused(struct ib_error **err);
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
 /* ondemand.c */
 /**

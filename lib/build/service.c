@@ -129,7 +129,7 @@ static bool install_all(struct service *s, GPtrArray *updates, struct ib_error *
 		struct update *u = g_ptr_array_index(updates, i);
 		struct ib_install_summary sum;
 		if (!ib_store_install(s->store, u->package, &sum, s->o->progress, err))
-			return ib_while(err, "installing '%s'", ib_package_path(u->package));
+			return package_refused(err) || ib_while(err, "installing '%s'", ib_package_path(u->package));
 		g_autofree char *payload = payload_words(&sum);
 		say(s, "installed %s: %u components, %u files new, %u changed, %u removed%s",
 		    ib_package_root(u->package)->package_id, sum.components, sum.files_new, sum.files_changed,

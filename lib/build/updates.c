@@ -101,6 +101,16 @@ static bool add_update(GPtrArray *updates, struct ib_package *package, struct ib
 	return ib_package_verify(package, anchors, &u->trust, err);
 }
 
+bool package_refused(struct ib_error **err)
+{
+	enum ib_code code = ib_error_code(*err);
+
+	if ((code != IB_ERR_INPUT && code != IB_ERR_VERIFY) || ib_error_hint(*err))
+		return false;
+	return ib_hint(err, "get the package again from its publisher and compare its SHA-256 with the published one; a package "
+			    "that is still refused then must not be used");
+}
+
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err)
 {
 	struct ib_package_options options = { .size = sizeof options, .dictionary = o->dictionary, .spool_dir = o->spool_dir,
@@ -110,7 +120,7 @@ bool updates_open(GPtrArray *updates, const char *path, const struct update_opti
 
 	while (ok && all->len)
 		ok = add_update(updates, g_ptr_array_steal_index(all, 0), o->anchors, err);
-	return ok || ib_while(err, "adding package '%s'", path);
+	return ok || package_refused(err) || ib_while(err, "adding package '%s'", path);
 }
 
 /* rank: RANKS when the package says itself what it is */
@@ -388,7 +398,7 @@ static bool choose(struct build *b, struct target *t, struct ib_store *scratch, 
 
 	if (!(needed ? ib_store_install(scratch, u->package, &sum, NULL, err)
 		     : ib_store_plan(scratch, u->package, &sum, err)))
-		return false;
+		return package_refused(err) || ib_while(err, "installing '%s'", ib_package_path(u->package));
 	g_autofree char *payload = payload_words(&sum);
 	g_ptr_array_add(t->updates, u);
 	b->payload_bytes += sum.payload_bytes;
@@ -559,7 +569,7 @@ static bool install_all(struct build *b, struct target *t, struct ib_progress *p
 		struct update *u = g_ptr_array_index(t->updates, i);
 		struct ib_install_summary sum;
 		if (!ib_store_install(t->store, u->package, &sum, progress, err))
-			return ib_while(err, "installing %s into '%s'", u->kb, t->name);
+			return package_refused(err) || ib_while(err, "installing %s into '%s'", u->kb, t->name);
 	}
 	return true;
 }

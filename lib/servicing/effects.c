@@ -105,11 +105,11 @@ static bool collect_file(struct collect *c, const struct ib_file *f, struct ib_e
 	}
 	text = g_strconcat(f->destination_path, "\\", f->destination_name, NULL);
 	if (!ib_svc_path(&c->macros, text, &path, err))
-		return false;
+		return ib_while(err, "placing the file '%s'", f->name);
 	add(c, EFFECT_FILE, path, NULL, f);
 	for (guint i = 0; f->links && i < f->links->len; i++) {
 		if (!ib_svc_path(&c->macros, f->links->pdata[i], &path, err))
-			return false;
+			return ib_while(err, "placing the file '%s'", f->name);
 		add(c, EFFECT_FILE, path, NULL, f);
 	}
 	return true;
@@ -130,7 +130,7 @@ static bool collect_key(struct collect *c, const struct ib_registry_key *k, stru
 	g_autofree char *text = NULL;
 
 	if (!ib_svc_expand(&c->macros, k->path, &text, err) || !ib_svc_reg_path(&c->reg, text, &place, err))
-		return false;
+		return ib_while(err, "placing the registry key '%s'", k->path);
 	if (!place.path) {
 		ib_svc_note(c->s, "registry-elsewhere", c->m->keyform, "the key '%s' is not in a hive of the image", k->path);
 		return true;
@@ -193,7 +193,7 @@ static bool collect_all(struct collect *c, struct ib_error **err)
 		const struct ib_directory *d = c->m->directories->pdata[i];
 		char *path;
 		if (!ib_svc_path(&c->macros, d->path, &path, err))
-			return false;
+			return ib_while(err, "placing the folder '%s'", d->path);
 		add(c, EFFECT_DIRECTORY, path, NULL, d);
 	}
 	for (guint i = 0; i < c->m->files->len; i++)

@@ -40,7 +40,11 @@ bool ib_image_hive_load(struct ib_image *image, const char *path, bool accept_di
 		return false;
 	options.log1 = log1;
 	options.log2 = log2;
-	return ib_hive_load(bytes, &options, ret, err) || ib_while(err, "loading the hive '%s'", path);
+	if (ib_hive_load(bytes, &options, ret, err))
+		return true;
+	if (!ib_error_hint(*err))
+		ib_hint(err, "the image is damaged: start from a fresh copy, its SHA-256 compared with the published one");
+	return ib_while(err, "loading the hive '%s'", path);
 }
 
 bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id)

@@ -141,6 +141,21 @@ static const char *part_fault(char *name, size_t len)
 	return fault;
 }
 
+/* Most UTF-16 units of a path in Windows, whose drive and separators before it take a few. */
+#define PATH_MAX_UNITS (32767 - 8)
+
+static bool check_length(const char *path, const char *text, struct ib_error **err)
+{
+	size_t bytes = strlen(path);
+
+	if (bytes <= PATH_MAX_UNITS) /* units are never more than bytes */
+		return true;
+	g_autofree uint8_t *wide = ib_utf8_to_utf16(path, &bytes);
+	return (wide && bytes / 2 <= PATH_MAX_UNITS) ||
+	       ib_throw(err, IB_ERR_INPUT, "the destination '%.80s…' has %zu characters, a path in Windows at most %u", text,
+			bytes / 2, PATH_MAX_UNITS);
+}
+
 bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err)
 {
 	g_autofree char *full = NULL;
@@ -168,6 +183,8 @@ bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **re
 	if (out == full)
 		return ib_throw(err, IB_ERR_INPUT, "the destination '%s' names nothing", text);
 	*out = '\0';
+	if (!check_length(full, text, err))
+		return false;
 	*ret = g_steal_pointer(&full);
 	return true;
 }

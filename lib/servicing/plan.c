@@ -48,7 +48,36 @@ struct planner {
 	struct ib_plan_install *plan;
 	const GPtrArray *installed;
 	GPtrArray *mums; /* those planned so far: parents of others */
+	GHashTable *seen; /* "<update>|<deployment>": through many ways to it, each is planned once */
 };
+
+/* ---- nesting ---- */
+
+/* What is being planned, and what holds it. */
+struct link {
+	const char *name;
+	const struct link *above;
+	unsigned depth;
+};
+
+/* Refuses what holds itself, naming the way round, and what is nested deeper than anything real. */
+static bool check_link(const struct link *link, const char *what, struct ib_error **err)
+{
+	g_autoptr(GString) way = g_string_new(link->name);
+
+	for (const struct link *l = link->above; l; l = l->above) {
+		g_string_prepend(way, "' > '");
+		g_string_prepend(way, l->name);
+		if (!ib_name_equal(l->name, link->name))
+			continue;
+		ib_throw(err, IB_ERR_INPUT, "the %s '%s' holds itself: '%s'", what, link->name, way->str);
+		return ib_hint(err, "get the package again from where it was published: no genuine one is like this");
+	}
+	if (link->depth <= MAX_DEPTH)
+		return true;
+	ib_throw(err, IB_ERR_INPUT, "%ss hold each other more than %u deep at '%s'", what, MAX_DEPTH, link->name);
+	return ib_hint(err, "get the package again from where it was published: no genuine one is like this");
+}
 
 /* ---- updates and features ---- */
 
@@ -93,6 +122,26 @@ static uint32_t update_state(const struct planner *pl, const struct ib_update *u
 
 /* ---- components ---- */
 
+/* What the store has under an identity is what the identity means: other content under it is a lie of one of them. */
+static bool check_stored(struct planner *pl, const struct ib_manifest *m, struct ib_error **err)
+{
+	struct ib_hive *h;
+
+	if (!ib_store_hive(pl->s, IB_HIVE_COMPONENTS, &h, err))
+		return false;
+	const struct ib_key *key = ib_svc_component_key(h, m->keyform);
+	const struct ib_value *v = key ? ib_key_value(key, "S256H") : NULL;
+	size_t len = 0;
+	const uint8_t *have = v ? ib_value_data(v, &len) : NULL;
+	if (!have || len != sizeof(m->sha256) || memcmp(have, m->sha256, len) == 0)
+		return true;
+	g_autofree char *theirs = ib_hex(m->sha256, sizeof(m->sha256));
+	g_autofree char *ours = ib_hex(have, len);
+	ib_throw(err, IB_ERR_VERIFY, "the image has the component '%s' with the manifest %s, the package brings another, %s",
+		 m->keyform, ours, theirs);
+	return ib_hint(err, "one of the two is not genuine: check the image with `imgbuild verify --full`, and the package's source");
+}
+
 /* A manifest of the package, or else of the store. */
 static bool find_manifest(struct planner *pl, const struct ib_identity *id, const struct ib_manifest **ret,
 			  struct ib_error **err)
@@ -101,6 +150,8 @@ static bool find_manifest(struct planner *pl, const struct ib_identity *id, cons
 	struct ib_component *c = ib_svc_component(pl->model, keyform);
 
 	*ret = ib_package_manifest(pl->p, keyform);
+	if (*ret && c)
+		return check_stored(pl, *ret, err);
 	if (!*ret && c && !ib_svc_manifest(pl->s, c, ret, err))
 		return false;
 	if (*ret)
@@ -135,15 +186,24 @@ static struct ib_plan_component *plan_component(struct planner *pl, const struct
 	return c;
 }
 
+/* Whether this update's way has not led to the deployment before. */
+static bool is_first(struct planner *pl, const struct ib_plan_update *u, const struct ib_manifest *m)
+{
+	return g_hash_table_add(pl->seen, g_strdup_printf("%p|%s", (const void *)u->update, m->keyform));
+}
+
 static bool plan_deployment(struct planner *pl, const struct ib_plan_package *package, const struct ib_plan_update *u,
-			    const struct ib_identity *id, unsigned depth, struct ib_error **err)
+			    const struct ib_identity *id, const struct link *above, struct ib_error **err)
 {
 	const struct ib_manifest *m;
 
-	if (depth > MAX_DEPTH)
-		return ib_throw(err, IB_ERR_INPUT, "deployments hold each other more than %u deep at '%s'", MAX_DEPTH, id->name);
 	if (!find_manifest(pl, id, &m, err))
 		return false;
+	const struct link link = { .name = m->keyform, .above = above, .depth = above ? above->depth + 1 : 0 };
+	if (!check_link(&link, "deployment", err))
+		return false;
+	if (!is_first(pl, u, m))
+		return true;
 	struct ib_plan_deployment *d = g_new0(struct ib_plan_deployment, 1);
 	d->package = package;
 	d->update = u->update->name;
@@ -157,7 +217,7 @@ static bool plan_deployment(struct planner *pl, const struct ib_plan_package *pa
 		const struct ib_manifest *dm;
 		if (!find_manifest(pl, dep, &dm, err))
 			return false;
-		if (dm->is_deployment ? !plan_deployment(pl, package, u, dep, depth + 1, err)
+		if (dm->is_deployment ? !plan_deployment(pl, package, u, dep, &link, err)
 				      : !plan_component(pl, dm, d->short_form, d->install))
 			return false;
 	}
@@ -184,10 +244,10 @@ static bool is_hidden(const struct ib_mum *parent, const struct ib_mum *child)
 }
 
 static bool plan_package(struct planner *pl, const struct ib_mum *mum, const struct ib_mum *owner, uint32_t state,
-			 unsigned depth, struct ib_error **err);
+			 const struct link *above, struct ib_error **err);
 
 static bool plan_child(struct planner *pl, const struct ib_mum *mum, const struct ib_identity *id, uint32_t state,
-		       unsigned depth, struct ib_error **err)
+		       const struct link *above, struct ib_error **err)
 {
 	g_autofree char *package_id = ib_package_id(id);
 	const struct ib_mum *child = ib_package_mum(pl->p, package_id);
@@ -200,10 +260,10 @@ static bool plan_child(struct planner *pl, const struct ib_mum *mum, const struc
 	if (!ib_svc_mum_applies(pl->s, child, pl->mums, &applies, err))
 		return false;
 	/* A part for another edition or for something that is not installed. */
-	return !applies || plan_package(pl, child, mum, state, depth + 1, err);
+	return !applies || plan_package(pl, child, mum, state, above, err);
 }
 
-static bool plan_update(struct planner *pl, struct ib_plan_package *pp, struct ib_plan_update *u, unsigned depth,
+static bool plan_update(struct planner *pl, struct ib_plan_package *pp, struct ib_plan_update *u, const struct link *above,
 			struct ib_error **err)
 {
 	const struct ib_update *up = u->update;
@@ -212,19 +272,21 @@ static bool plan_update(struct planner *pl, struct ib_plan_package *pp, struct i
 		ib_svc_note(pl->s, "update-element", pp->mum->package_id, "the update '%s' holds '%s', which was not carried out",
 			    up->name, (const char *)up->other->pdata[i]);
 	for (guint i = 0; i < up->components->len; i++)
-		if (!plan_deployment(pl, pp, u, up->components->pdata[i], 0, err))
+		if (!plan_deployment(pl, pp, u, up->components->pdata[i], NULL, err))
 			return false;
 	for (guint i = 0; i < up->packages->len; i++)
-		if (!plan_child(pl, pp->mum, up->packages->pdata[i], u->state, depth, err))
+		if (!plan_child(pl, pp->mum, up->packages->pdata[i], u->state, above, err))
 			return false;
 	return true;
 }
 
 static bool plan_package(struct planner *pl, const struct ib_mum *mum, const struct ib_mum *owner, uint32_t state,
-			 unsigned depth, struct ib_error **err)
+			 const struct link *above, struct ib_error **err)
 {
-	if (depth > MAX_DEPTH)
-		return ib_throw(err, IB_ERR_INPUT, "packages hold each other more than %u deep at '%s'", MAX_DEPTH, mum->package_id);
+	const struct link link = { .name = mum->package_id, .above = above, .depth = above ? above->depth + 1 : 0 };
+
+	if (!check_link(&link, "package", err))
+		return false;
 	for (guint i = 0; i < pl->mums->len; i++)
 		if (pl->mums->pdata[i] == mum)
 			return true;
@@ -245,7 +307,7 @@ static bool plan_package(struct planner *pl, const struct ib_mum *mum, const str
 		g_array_append_val(pp->updates, u);
 	}
 	for (guint i = 0; i < pp->updates->len; i++)
-		if (!plan_update(pl, pp, &g_array_index(pp->updates, struct ib_plan_update, i), depth, err))
+		if (!plan_update(pl, pp, &g_array_index(pp->updates, struct ib_plan_update, i), &link, err))
 			return ib_while(err, "planning the package '%s'", mum->package_id);
 	return true;
 }
@@ -302,7 +364,8 @@ static void plan_winners(struct planner *pl)
 bool ib_svc_plan(struct ib_store *s, const struct ib_package *p, struct ib_plan_install *plan, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) mums = g_ptr_array_new();
-	struct planner pl = { .s = s, .p = p, .plan = plan, .mums = mums };
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct planner pl = { .s = s, .p = p, .plan = plan, .mums = mums, .seen = seen };
 
 	plan->packages = g_ptr_array_new_with_free_func(package_free);
 	plan->deployments = g_ptr_array_new_with_free_func(deployment_free);
@@ -310,7 +373,7 @@ bool ib_svc_plan(struct ib_store *s, const struct ib_package *p, struct ib_plan_
 	plan->winners = g_array_new(FALSE, FALSE, sizeof(struct ib_plan_winner));
 	plan->by_keyform = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	if (!ib_svc_model(s, &pl.model, err) || !ib_store_packages(s, &pl.installed, err) ||
-	    !plan_package(&pl, ib_package_root(p), NULL, STATE_INSTALLED, 0, err)) {
+	    !plan_package(&pl, ib_package_root(p), NULL, STATE_INSTALLED, NULL, err)) {
 		ib_svc_plan_clear(plan);
 		return false;
 	}

@@ -244,8 +244,10 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtr
 	if (now)
 		ib_svc_count_new(now, old, sum);
 	for (guint i = 0; now && i < now->len; i++)
-		if (!apply(&p, now->pdata[i], err))
-			return false;
+		if (!apply(&p, now->pdata[i], err)) {
+			g_autofree char *text = ib_svc_effect_text(now->pdata[i]);
+			return ib_while(err, "putting the %s into the image", text);
+		}
 	if (w->now)
 		ib_svc_note_elements(s, w->now);
 	for (guint i = 0; before && i < before->len; i++) {

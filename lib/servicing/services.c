@@ -336,9 +336,8 @@ bool ib_svc_service_write(struct ib_store *s, const struct ib_manifest *m, const
 
 	if (strchr(sv->name, '\\'))
 		return ib_throw(err, IB_ERR_INPUT, "'%s' is no name for a service", sv->name);
-	return (ib_store_hive(s, IB_HIVE_SYSTEM, &t.hive, err) &&
-		ib_key_make(t.hive, ib_hive_root(t.hive), path, &t.key, err) && write_values(&t, old, err)) ||
-	       ib_while(err, "writing the service '%s'", sv->name);
+	return ib_store_hive(s, IB_HIVE_SYSTEM, &t.hive, err) &&
+	       ib_key_make(t.hive, ib_hive_root(t.hive), path, &t.key, err) && write_values(&t, old, err);
 }
 
 bool ib_svc_service_remove(struct ib_store *s, const char *name, bool *ret_removed, struct ib_error **err)

@@ -182,8 +182,9 @@ static bool stage_file(struct staging *st, const struct ib_payload *p, struct ib
 		return ib_hint(err, "the package is incomplete (DISM calls this 0x800f081f); complete files may come from "
 				    "[updates] payload-sources");
 	}
-	if (!ib_svc_descriptor(st->s, p->file->sddl, &security, err) ||
-	    !ib_wim_add_blob(st->s->wim, p->stream, hash, &size, err))
+	if (!ib_svc_descriptor(st->s, p->file->sddl, &security, err))
+		return ib_while(err, "storing the file '%s' of '%s'", p->file->name, p->manifest->keyform);
+	if (!ib_wim_add_blob(st->s->wim, p->stream, hash, &size, err))
 		return false;
 	st->files++;
 	st->bytes += size;
