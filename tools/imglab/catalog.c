@@ -354,8 +354,8 @@ static void add_statements(GPtrArray *attributes)
 					  lab_der(LAB_DER_SEQUENCE, lab_der_oid(OID_INDIVIDUAL_SIGNING), NULL)));
 }
 
-bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
-		      int64_t when, GBytes **ret, struct ib_error **err)
+static bool sign_catalog(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer, int64_t when,
+			 bool stamped, GBytes **ret, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) attributes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
 	g_autoptr(GByteArray) list = trust_list(cat, when);
@@ -367,7 +367,7 @@ bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, 
 		.content = list,
 		.digest_from = header_size(list),
 		.attributes = attributes,
-		.unsigned_attribute = stamp_attribute,
+		.unsigned_attribute = stamped ? stamp_attribute : NULL,
 		.when = when,
 		.signer = signer,
 	};
@@ -376,6 +376,18 @@ bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, 
 		return ib_while(err, "signing the catalog of '%s'", cat->package);
 	*ret = g_byte_array_free_to_bytes(der);
 	return true;
+}
+
+bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
+		      int64_t when, GBytes **ret, struct ib_error **err)
+{
+	return sign_catalog(cat, pki, signer, when, true, ret, err);
+}
+
+bool lab_catalog_sign_unstamped(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
+				int64_t when, GBytes **ret, struct ib_error **err)
+{
+	return sign_catalog(cat, pki, signer, when, false, ret, err);
 }
 
 /* ---- cabinets ---- */

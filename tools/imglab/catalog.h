@@ -49,6 +49,10 @@ void lab_catalog_add_file(struct lab_catalog *cat, const char *path, const void 
 bool lab_catalog_sign(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
 		      int64_t when, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 
+/** The same without a time stamp: nothing says that the signer, expired since, was valid then. */
+bool lab_catalog_sign_unstamped(const struct lab_catalog *cat, const struct lab_pki *pki, enum lab_signer signer,
+				int64_t when, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
 /**
  * Sign a cabinet as Authenticode does: a reserved area in its header, SPC_INDIRECT_DATA in a PKCS#7 behind it, with a
  * time stamp.

@@ -41,7 +41,7 @@ static void put_fields(struct lab_bits *b, const struct lab_delta *d, const stru
 	lab_bits_int(b, TYPES_USUAL);
 	lab_bits_int(b, program->preprocess ? (int64_t)program->type : TYPE_RAW);
 	lab_bits_int(b, program->preprocess ? (int64_t)program->flags : (int64_t)d->flags);
-	lab_bits_int(b, (int64_t)g_bytes_get_size(d->target));
+	lab_bits_int(b, d->claim ? (int64_t)d->claim : (int64_t)g_bytes_get_size(d->target));
 	lab_bits_int(b, d->no_hash ? 0 : HASH_SHA256);
 	if (d->no_hash)
 		lab_bits_buffer(b, NULL, 0);

@@ -30,6 +30,7 @@ struct lab_delta {
 	bool program;     /**< of programs, transform the source first, where that can be done; else a RAW record */
 	uint64_t flags;   /**< as the Windows SDK numbers them; 0 with program: the usual ones of the machine */
 	enum lab_delta_codes codes;
+	uint64_t claim;   /**< the target's size as the record gives it, a lie; 0: its own */
 	uint32_t block_bytes; /**< a new block of codes after about so many bytes of target; 0: 65,536 */
 };
 

@@ -9,6 +9,7 @@
 #include "base.h"
 #include "certs.h"
 #include "drivers.h"
+#include "hostile.h"
 #include "keyform.h"
 #include "packages.h"
 #include "workbench.h"
@@ -34,6 +35,7 @@ static const char usage[] =
 	"                    of its catalogs, DIR/lab-root.pem\n"
 	"  packages -o DIR   update packages for that disc, good and bad ones\n"
 	"  drivers -o DIR    driver packages for that disc, good and bad ones\n"
+	"  hostile -o DIR    update packages that must be refused, one fault each\n"
 	"  certs -o DIR      the laboratory's certificates and test keys\n"
 	"  selftest FILE     check the names of components against a table (CSV)\n"
 	"  delta -o DELTA FILE   a differential that makes FILE, from --source or nothing\n"
@@ -243,6 +245,11 @@ static bool drivers(const struct options *o, char *const *none, struct ib_error 
 	return lab_drivers_write(o->world.seed, o->output, err);
 }
 
+static bool hostile(const struct options *o, char *const *none, struct ib_error **err)
+{
+	return lab_hostile_write(o->world.seed, o->output, err);
+}
+
 static bool certs(const struct options *o, char *const *none, struct ib_error **err)
 {
 	return lab_certs_write(o->world.seed, o->output, err);
@@ -279,6 +286,7 @@ static const struct command {
 	{ "base", OPT_OUTPUT | OPT_WORLD | OPT_DCM | OPT_SYSTEM, 0, base },
 	{ "packages", OPT_OUTPUT | OPT_WORLD, 0, packages },
 	{ "drivers", OPT_OUTPUT | OPT_SEED, 0, drivers },
+	{ "hostile", OPT_OUTPUT | OPT_SEED, 0, hostile },
 	{ "certs", OPT_OUTPUT | OPT_SEED, 0, certs },
 	{ "selftest", 0, 1, selftest },
 	{ "delta", OPT_OUTPUT | OPT_SOURCE | OPT_DELTA, 1, delta },
