@@ -282,6 +282,7 @@ static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, s
 	if (!read_identity(&m->pub, root, name, err))
 		return false;
 	m->pub.is_deployment = ib_xml_first(root, "deployment") != NULL;
+	m->pub.has_migration = ib_xml_first(root, "migration") != NULL;
 	m->pub.is_empty = !ib_xml_next(ib_xml_first(root, NULL), NULL);
 	read_definitions(m, root);
 	if (!read_dependencies(m, root, err) || !package_read_files(m, root, err) ||

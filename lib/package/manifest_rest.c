@@ -167,9 +167,9 @@ struct level {
 
 static const struct level levels[] = {
 	/* Left out on purpose, without effect off line: display texts, build-time tools, the settings store's schema. */
-	{ "assembly", LIST("dependency", "file", "directories", "registryKeys", "trustInfo", "taskScheduler"),
+	{ "assembly", LIST("dependency", "file", "directories", "registryKeys", "trustInfo", "taskScheduler", "instrumentation"),
 	  LIST("assemblyIdentity", "deployment", "memberships", "firewallRule", "localization", "deconstructionTool",
-	       "configuration", "unattendActions", "description", "noInherit", "noInheritable") },
+	       "migration", "configuration", "unattendActions", "description", "noInherit", "noInheritable") },
 	{ "dependency", LIST("dependentAssembly"), NOTHING },
 	{ "dependentAssembly", NOTHING, LIST("assemblyIdentity") },
 	{ "file", NOTHING, LIST("hash", "securityDescriptor", "link", "systemProtection", "signatureInfo") },
@@ -182,6 +182,14 @@ static const struct level levels[] = {
 	{ "accessControl", LIST("securityDescriptorDefinitions"), NOTHING },
 	{ "securityDescriptorDefinitions", NOTHING, LIST("securityDescriptorDefinition") },
 	{ "taskScheduler", NOTHING, LIST("Task") },
+	/* Events themselves lie in the program's resources; the registry knows providers and channels. */
+	{ "instrumentation", LIST("events"), NOTHING },
+	{ "events", LIST("provider"), LIST("cmi", "messageTable") },
+	{ "provider", LIST("channels"), LIST("levels", "tasks", "opcodes", "keywords", "events", "templates", "maps", "filters",
+					     "patternMaps", "namedQueries", "traits") },
+	{ "channels", LIST("channel"), LIST("importChannel") },
+	{ "channel", LIST("logging"), NOTHING },
+	{ "logging", NOTHING, LIST("autoBackup", "retention", "maxSize") },
 };
 
 static const struct level *level_of(const char *element)

@@ -142,6 +142,7 @@ struct ib_manifest {
 	uint8_t sha256[32];        /**< of the decompressed XML */
 	bool is_deployment;
 	bool is_empty;             /**< it has an identity and nothing else */
+	bool has_migration;        /**< it has rules for an in-place upgrade of the system it is installed in */
 	GPtrArray *dependencies;   /**< struct ib_identity *: install dependencies (a deployment's components) */
 	GPtrArray *files;          /**< struct ib_file * */
 	GPtrArray *directories;    /**< struct ib_directory * */

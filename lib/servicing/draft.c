@@ -349,6 +349,8 @@ static void draft_effect(struct draft *d, const struct ib_effect *e)
 				       e->name);
 		add(d, KEYS, text, why_brought(NULL));
 		return;
+	case EFFECT_MIGRATION: /* of the store, not of the system */
+		return;
 	case EFFECT_SEARCH_PATH: /* its component takes it away; a removal manifest has no line for it */
 		remark(d, g_strdup_printf("the folder '%s' of the search path goes with its component", e->name));
 		return;

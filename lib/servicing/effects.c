@@ -68,6 +68,8 @@ char *ib_svc_effect_text(const struct ib_effect *e)
 		return g_strdup_printf("event provider %s", e->name);
 	case EFFECT_CHANNEL:
 		return g_strdup_printf("event channel %s", e->name);
+	case EFFECT_MIGRATION:
+		return g_strdup_printf("migration rules of %s", e->name);
 	case EFFECT_SEARCH_PATH:
 		return g_strdup_printf("folder in the search path %s", e->name);
 	}
@@ -203,6 +205,8 @@ static bool collect_all(struct collect *c, struct ib_error **err)
 		if (!collect_key(c, c->m->registry->pdata[i], err))
 			return false;
 	collect_installers(c);
+	if (c->m->has_migration)
+		add(c, EFFECT_MIGRATION, NULL, c->m->keyform, c->m);
 	return collect_search_path(c, err);
 }
 

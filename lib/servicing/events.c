@@ -44,6 +44,33 @@ static uint32_t isolation(const char *text)
 	return 0;
 }
 
+/* How a channel's log file is kept. */
+static bool write_logging(struct ib_hive *hive, struct ib_key *key, const struct ib_xml_node *channel, struct ib_error **err)
+{
+	static const struct {
+		const char *element, *value;
+	} settings[] = { { "maxSize", "MaxSize" }, { "retention", "Retention" }, { "autoBackup", "AutoBackupLogFiles" } };
+	const struct ib_xml_node *logging = ib_xml_first(channel, "logging");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+		const struct ib_xml_node *node = ib_xml_first(logging, settings[i].element);
+		g_autofree char *text = node ? ib_xml_text(node) : NULL;
+		guint64 n;
+		if (!text)
+			continue;
+		g_strstrip(text);
+		if (!g_ascii_strcasecmp(text, "true") || !g_ascii_strcasecmp(text, "false"))
+			n = !g_ascii_strcasecmp(text, "true");
+		else if (!g_ascii_string_to_unsigned(text, 10, 0, UINT64_MAX, &n, NULL))
+			return ib_throw(err, IB_ERR_INPUT, "'%.40s' is no value for '%s' of the event channel '%s'", text,
+					settings[i].element, ib_xml_attr(channel, "name"));
+		if (!ib_key_set_dword(hive, key, settings[i].value, (uint32_t)n, err) ||
+		    (i == 0 && n > UINT32_MAX && !ib_key_set_dword(hive, key, "MaxSizeUpper", (uint32_t)(n >> 32), err)))
+			return false;
+	}
+	return true;
+}
+
 static bool write_channel(struct ib_hive *hive, const struct ib_xml_node *c, const char *guid, struct ib_error **err)
 {
 	g_autofree char *path = g_strconcat(PATH_WINEVT "\\Channels\\", ib_xml_attr(c, "name"), NULL);
@@ -56,7 +83,19 @@ static bool write_channel(struct ib_hive *hive, const struct ib_xml_node *c, con
 	       ib_key_set_dword(hive, key, "Enabled", enabled && !g_ascii_strcasecmp(enabled, "true"), err) &&
 	       ib_key_set_dword(hive, key, "Type", channel_type(ib_xml_attr(c, "type")), err) &&
 	       ib_key_set_dword(hive, key, "Isolation", isolation(ib_xml_attr(c, "isolation")), err) &&
-	       (!access || ib_key_set_text(hive, key, "ChannelAccess", IB_REG_SZ, access, err));
+	       (!access || ib_key_set_text(hive, key, "ChannelAccess", IB_REG_SZ, access, err)) &&
+	       write_logging(hive, key, c, err);
+}
+
+/* Channels of Windows itself, which many providers write to, have numbers of their own. */
+static uint32_t imported_id(const char *name, uint32_t own)
+{
+	static const char *const windows[] = { "System", "Application", "Security" };
+
+	for (uint32_t i = 0; i < G_N_ELEMENTS(windows); i++)
+		if (!g_ascii_strcasecmp(windows[i], name))
+			return 8 + i;
+	return own;
 }
 
 static bool write_channels(struct ib_hive *hive, struct ib_key *publisher, const struct ib_xml_node *provider,
@@ -65,14 +104,16 @@ static bool write_channels(struct ib_hive *hive, struct ib_key *publisher, const
 	struct ib_key *refs, *one;
 	uint32_t n = 0;
 
-	for (struct ib_xml_node *c = ib_xml_find(provider, "channels/channel"); c; c = ib_xml_next(c, "channel")) {
+	for (struct ib_xml_node *c = ib_xml_first(ib_xml_first(provider, "channels"), NULL); c; c = ib_xml_next(c, NULL)) {
+		bool own = !strcmp(ib_xml_name(c), "channel"), imported = !strcmp(ib_xml_name(c), "importChannel");
 		const char *name = ib_xml_attr(c, "name");
 		g_autofree char *path = g_strdup_printf("ChannelReferences\\%u", n);
-		if (!name)
+		if (!name || (!own && !imported))
 			continue;
-		if (!write_channel(hive, c, guid, err) || !ib_key_make(hive, publisher, path, &one, err) ||
+		if ((own && !write_channel(hive, c, guid, err)) || !ib_key_make(hive, publisher, path, &one, err) ||
 		    !ib_key_set_text(hive, one, "", IB_REG_SZ, name, err) ||
-		    !ib_key_set_dword(hive, one, "Id", 16 + n, err) || !ib_key_set_dword(hive, one, "Flags", 0, err))
+		    !ib_key_set_dword(hive, one, "Id", imported ? imported_id(name, 16 + n) : 16 + n, err) ||
+		    !ib_key_set_dword(hive, one, "Flags", imported, err))
 			return false;
 		n++;
 	}

@@ -199,6 +199,17 @@ bool ib_svc_search_path_add(struct ib_store *s, const char *folder, bool first, 
 bool ib_svc_search_path_drop(struct ib_store *s, const char *folder, bool *ret_dropped, struct ib_error **err)
 	IB_MUST_CHECK;
 
+/* ---- migration.c ---- */
+
+/*
+ * List a component's manifest among those with rules for an in-place upgrade, or no longer. The image's own list says
+ * how: without one, or when it is not understood, a note says so. *ret_changed: whether the list changed.
+ */
+bool ib_svc_migration_list(struct ib_store *s, const char *keyform, bool on, bool *ret_changed, struct ib_error **err)
+	IB_MUST_CHECK;
+/* The same on a text: *ret NULL when the text is not understood, else owned by the caller; the text itself: no change. */
+char *ib_svc_migration_edit(const char *text, const char *keyform, bool on);
+
 /* ---- model.c ---- */
 
 struct ib_family;
@@ -267,14 +278,16 @@ bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_m
 
 enum ib_effect_kind {
 	EFFECT_FILE, EFFECT_DIRECTORY, EFFECT_KEY, EFFECT_VALUE, EFFECT_SERVICE, EFFECT_SVCHOST, EFFECT_FIREWALL,
-	EFFECT_TASK, EFFECT_PUBLISHER, EFFECT_CHANNEL, EFFECT_SEARCH_PATH
+	EFFECT_TASK, EFFECT_PUBLISHER, EFFECT_CHANNEL, EFFECT_SEARCH_PATH,
+	EFFECT_MIGRATION
 };
 struct ib_effect {
 	enum ib_effect_kind kind;
 	bool whole;           /* asked for by name: a key or folder goes with all below it */
 	enum ib_hive_id hive; /* KEY, VALUE */
 	const char *path;     /* FILE, DIRECTORY: in the image; KEY, VALUE: in the hive; SVCHOST: group; TASK: path */
-	const char *name;     /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL, SEARCH_PATH (folder) */
+	const char *name;     /* VALUE, SERVICE, SVCHOST (service), FIREWALL, PUBLISHER (guid), CHANNEL, SEARCH_PATH (folder),
+			       MIGRATION (key form) */
 	const char *id;       /* equal for the same thing, whoever brings it */
 	const void *source;   /* struct ib_file, ib_directory, ib_registry_key, ib_registry_value, ib_service, XML node */
 };

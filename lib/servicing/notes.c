@@ -47,7 +47,6 @@ static const struct {
 } elements[] = {
 	{ "genericCommands", "generic-command", "it runs a program when it is installed, which was not run" },
 	{ "mof", "mof", "its WMI classes are compiled at the first start only" },
-	{ "migration", "migration", "its migration rules are not listed in migration.xml" },
 	{ "imaging", "sysprep", "its sysprep provider is not registered" },
 	{ "networkComponents", "network-component", "its network component is not installed" },
 	{ "SecureBoot", "secure-boot", "its Secure Boot update is applied at the first start only" },
@@ -56,13 +55,14 @@ static const struct {
 	{ "gac", "gac", "its assemblies are not put into the global assembly cache" },
 	{ "ngen", "ngen", "its assemblies are not compiled ahead of time" },
 	{ "HTTPAI", "http", "its HTTP namespaces are not reserved" },
+	{ "counters", "counters", "its performance counters are not registered" },
 	{ "rescache", "resource-cache", "the resource cache is rebuilt at the first start only" },
 };
 
 /* Elements without any effect on a system that is not running. */
 static const char *const harmless[] = {
-	"configuration", "cleanupCache", "deconstructionTool", "localization", "counters", "trustInfo", "unattendActions",
-	"noInheritable", "noInherit", "asmv2:hash", "signatureInfo", "systemProtection", "instrumentation",
+	"configuration", "cleanupCache", "deconstructionTool", "localization", "trustInfo", "unattendActions",
+	"noInheritable", "noInherit", "asmv2:hash", "signatureInfo", "systemProtection",
 	"customInformation", "deployment", "description", "migrationDisplayID", NULL,
 };
 

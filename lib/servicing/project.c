@@ -102,6 +102,8 @@ static bool apply(struct projection *p, const struct ib_effect *e, struct ib_err
 		return ib_svc_publisher_write(p->s, p->m, e->source, err);
 	case EFFECT_CHANNEL:
 		return true; /* written with its publisher */
+	case EFFECT_MIGRATION:
+		return ib_svc_migration_list(p->s, e->name, true, &changed, err);
 	case EFFECT_SEARCH_PATH:
 		return ib_svc_search_path_add(p->s, e->name, ((const struct ib_search_path *)e->source)->first, err);
 	}
@@ -215,6 +217,8 @@ bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *r
 		return ib_svc_publisher_remove(s, e->name, ret_removed, err);
 	case EFFECT_CHANNEL:
 		return ib_svc_channel_remove(s, e->name, ret_removed, err);
+	case EFFECT_MIGRATION:
+		return ib_svc_migration_list(s, e->name, false, ret_removed, err);
 	case EFFECT_SEARCH_PATH:
 		return ib_svc_search_path_drop(s, e->name, ret_removed, err);
 	}

@@ -105,6 +105,8 @@ static void add_effect(struct ib_store *s, GHashTable *out, const struct ib_effe
 		add_guids(out, e->path);
 		add_guids(out, e->source && e->kind == EFFECT_VALUE ? ((const struct ib_registry_value *)e->source)->value : NULL);
 		return;
+	case EFFECT_MIGRATION: /* a name of the store */
+		return;
 	case EFFECT_TASK:
 		add_task(s, out, e->path);
 		return;

@@ -42,8 +42,7 @@ echo "exit 4: $(sed -n 's/^ *cause: //p' said.err)"
 expect 0 "installed $id: 3 components, 10 files new, 0 changed, 0 removed" "$imgbuild" service $base:1 --add-package "$cab" \
 	--trust "$root" -o fod.wim
 grep '^  - ' said.out
-[ "$(sed -n '/^not_done_offline/,$p' said.out | grep -c '^  - ')" = 1 ] || fail "other notes than the one about migration"
-says 'migration: its migration rules are not listed in migration.xml'
+grep '^not_done_offline: none' said.out || { cat said.out; fail "something was not done"; }
 mkdir disc && cp "$cab" disc/
 expect 0 "installed $id" "$imgbuild" service $base:1 --add-capability OpenSSH.Server~~~~0.0.1.0 --capability-source disc --trust "$root" -o name.wim
 cmp fod.wim name.wim || fail "by name it is another image than by file"
@@ -70,16 +69,24 @@ sum=$(sha256 tree/Windows/System32/OpenSSH/sshd.exe)
 [ "$sum" = "$(sha256 "$(echo cab/*/sshd.exe)")" ] || fail "sshd.exe has SHA-256 $sum"
 echo "Windows\\System32\\OpenSSH\\sshd.exe: SHA-256 $sum"
 
-# ---- descriptors, on an NTFS volume that libwim made of it ----
+# ---- descriptors, as libwim shows them; as root also on an NTFS volume that it makes of the image ----
 expect 0 '' "$imgbuild" package extract "$cab" --base server/lab-base.iso:1 --trust "$root" -o plain
-truncate -s 96M volume && mkntfs -qF volume > /dev/null 2>&1
-wimapply fod.wim 1 volume > /dev/null 2>&1 || fail "libwim cannot apply it to NTFS"
+if [ "$(id -u)" = 0 ]; then
+	truncate -s 96M volume && mkntfs -qF volume > /dev/null 2>&1
+	wimapply fod.wim 1 volume > /dev/null 2>&1 || fail "libwim cannot apply it to NTFS"
+else
+	echo "left out: descriptors on an NTFS volume, which ntfssecaudit reads for root only"
+fi
 sddl() { # MANIFEST NAME: the text of a descriptor
 	perl -0777 -ne 'print $1 if /<securityDescriptorDefinition name="'"$2"'" sddl="([^"]*)"/' plain/$1*.manifest
 }
 descriptor() { # PATH SDDL
-	ntfssecaudit -v volume "$1" 2> /dev/null | sed -n 's/^ *\([0-9a-f]\{6\}\)  \([0-9a-f ]*\)$/\2/p' | tr -d ' \n' > hex
-	[ -s hex ] || fail "NTFS-3G shows no descriptor of '$1'"
+	wimdir --detailed fod.wim 1 --path="$1" | sed -n '1,/^Security Descriptor/s/^Security Descriptor = //p' > hex
+	[ -s hex ] || fail "libwim shows no descriptor of '$1'"
+	if [ -e volume ]; then
+		ntfssecaudit -v volume "$1" 2> /dev/null | sed -n 's/^ *\([0-9a-f]\{6\}\)  \([0-9a-f ]*\)$/\2/p' | tr -d ' \n' |
+			cmp - <(tr -d '\n' < hex) || fail "on NTFS '$1' has another descriptor"
+	fi
 	judge security "${1//\//\\}" "$2" < hex
 }
 descriptor /Windows/System32/OpenSSH/sshd.exe "$(sddl amd64_openssh-server WRP_FILE_DEFAULT_SDDL)"
@@ -105,10 +112,15 @@ expect 8 "has the capability 'OpenSSH.Server' already" "$imgbuild" service fod.w
 	--trust "$root" -o no.wim
 [ ! -e no.wim ] || fail "an output of a refusal"
 names $base > names.before && exports $base > hives.before
+list() { rm -f migration.xml; wimextract "$1" 1 /Windows/WinSxS/migration.xml --dest-dir=. > /dev/null 2>&1; cat migration.xml; }
+list $base > list.before && list fod.wim > list.now
+{ diff list.before list.now || true; } | sed -n 's/^> */WinSxS\\migration.xml: /p' | tr -d '\r' | tee line
+[ "$(wc -l < line)" = 1 ] || fail "not one manifest more is listed"
 for how in '--remove-capability OpenSSH.Server~~~~0.0.1.0' '--remove-package OpenSSH-Server-Package'; do
 	expect 0 '4 packages, 6 components, 10 files' "$imgbuild" service fod.wim:1 $how -o back.wim
 	names back.wim | diff names.before - || fail "$how: the tree is not what it was"
 	exports back.wim | diff hives.before - || fail "$how: the hives are not what they were"
+	list back.wim | cmp list.before - || fail "$how: the list of migration rules is not what it was"
 	wimverify back.wim > /dev/null 2>&1 || fail "libwim finds faults"
 	expect 0 good "$imgbuild" verify back.wim --trust server/lab-root.pem
 	echo "$how: $(wc -l < names.before) names and $(wc -l < hives.before) lines of three hives as before"

@@ -3,7 +3,7 @@
 # languages of the image, in an order that works; what cannot be is refused by name. What comes out is judged by libwim
 # and hivex, and taking it out again leaves the image as it was.
 . "$IB_SRC/tests/lib.sh"
-need wimdir wimverify wimextract hivexregedit hivexget perl python3
+need xmllint wimdir wimverify wimextract hivexregedit hivexget perl python3
 lab
 base=$media/sources/install.wim root=$media/lab-root.pem disc=$media/packages/on-demand
 service() { expect "$1" "$2" "$imgbuild" service "$3:1" "${@:4}" --trust "$root"; }
@@ -38,12 +38,18 @@ rule=$(hivexget SYSTEM '\ControlSet001\Services\SharedAccess\Parameters\Firewall
 [[ $rule == 'v2.28|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=2222|App=C:\Program Files\Lab OpenTools\opentoold.exe|'* ]] ||
 	fail "the firewall rule is '$rule'"
 
+list() { rm -f migration.xml; wimextract "$1" 1 /Windows/WinSxS/migration.xml --dest-dir=. > /dev/null 2>&1; cat migration.xml; }
+list tools.wim > migrations
+grep -q '^  <file>amd64_lab-opentools-server_31bf3856ad364e35_10.0.17763.1_none_.*\.manifest</file>.$' migrations && xmllint --noout migrations ||
+	{ cat migrations; fail "its migration rules are not listed"; }
+
 # ---- once more, and out again ----
 service 8 "has the capability 'Lab.OpenTools~~~~0.0.1.0' already" tools.wim --add-capability Lab.OpenTools~~~~0.0.1.0 \
 	--capability-source "$disc" -o no.wim
 service 0 'uninstalled Lab.OpenTools~~~~0.0.1.0: 4 packages' tools.wim --remove-capability Lab.OpenTools~~~~0.0.1.0 -o back.wim
 names "$base" > a && names back.wim | diff a - || fail "the tree is not what it was"
 exports "$base" > a && exports back.wim | diff a - || fail "the hives are not what they were"
+list "$base" > a && list back.wim | cmp a - || fail "the list of migration rules is not what it was"
 # one language of it alone; it comes back alone
 service 0 'uninstalled Lab.OpenTools~~~en-US~0.0.1.0: 1 packages' tools.wim --remove-capability Lab.OpenTools~~~en-US~0.0.1.0 \
 	-o part.wim

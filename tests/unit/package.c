@@ -51,7 +51,7 @@ static const char full_manifest[] = MANIFEST(
 	"</categoryMembership><categoryMembership><id name=\"c\" version=\"1.0\" typeName=\"BootCritical\" />"
 	"</categoryMembership><categoryMembership><id name=\"c\" version=\"1.0\" typeName=\"shortCut\" />"
 	"</categoryMembership></memberships>"
-	"<instrumentation><firewallRule name=\"inner\" /></instrumentation><firewallRule name=\"outer\" />"
+	"<instrumentation><firewallRule name=\"inner\" /><counters /></instrumentation><firewallRule name=\"outer\" />"
 	"<taskScheduler><Task version=\"1.2\" /></taskScheduler>"
 	"<genericCommands><genericCommand executableName=\"x\" /></genericCommands><mof name=\"x\" /><mof name=\"y\" />"
 	"<configuration><anything /></configuration><localization />"
@@ -128,8 +128,8 @@ Test(package, manifest_rest)
 
 Test(package, nothing_is_ignored_in_silence)
 {
-	static const char *const want[] = { "categoryMembership 'shortCut'", "genericCommands", "infFile",
-					    "instrumentation", "mof", "securityDescriptor 'MISSING' without definition" };
+	static const char *const want[] = { "categoryMembership 'shortCut'", "counters", "genericCommands", "infFile", "mof",
+					    "securityDescriptor 'MISSING' without definition" };
 	struct ib_manifest *m = parse_manifest(full_manifest);
 
 	cr_assert_eq(m->other->len, G_N_ELEMENTS(want));

@@ -256,6 +256,82 @@ Test(servicing_elements, search_path_of_others)
 	close_world(&w);
 }
 
+/* The list of manifests with migration rules: an entry like the last one behind it, and out again. */
+Test(servicing_elements, migration_list)
+{
+	static const struct {
+		const char *before, *after; /* NULL: not understood */
+	} cases[] = {
+		{ "<m>\r\n  <file>a.manifest</file>\r\n  <file>b.manifest</file>\r\n</m>",
+		  "<m>\r\n  <file>a.manifest</file>\r\n  <file>b.manifest</file>\r\n  <file>x_1.manifest</file>\r\n</m>" },
+		{ "<m><file>some_name_here</file></m>", "<m><file>some_name_here</file><file>x_1</file></m>" },
+		{ "<m></m>", NULL },
+		{ "<m><file>cut", NULL },
+		{ "<m><file></file></m>", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *on = ib_svc_migration_edit(cases[i].before, "x_1", true);
+		if (!cases[i].after) {
+			cr_assert_null(on, "%s", cases[i].before);
+			continue;
+		}
+		cr_assert_str_eq(on, cases[i].after);
+		g_autofree char *twice = ib_svc_migration_edit(on, "X_1", true);
+		cr_assert_str_eq(twice, on);
+		g_autofree char *off = ib_svc_migration_edit(on, "x_1", false);
+		cr_assert_str_eq(off, cases[i].before);
+		g_autofree char *again = ib_svc_migration_edit(off, "x_1", false);
+		cr_assert_str_eq(again, off);
+	}
+}
+
+/* Channels of the provider's own and of Windows, and how their logs are kept; counters are named. */
+Test(servicing_elements, event_channels)
+{
+	static const char xml[] = HEAD IDENTITY("amd64")
+		"<instrumentation><events><provider name=\"Lab\" guid=\"{C4B57D35-0636-4BC3-A262-370F249F9802}\"><channels>"
+		"<importChannel chid=\"S\" name=\"System\"/><channel name=\"Lab/Debug\" type=\"Debug\" isolation=\"Custom\" "
+		"enabled=\"false\" access=\"O:BAG:SY\"><logging><maxSize>1052672</maxSize><retention>true</retention></logging>"
+		"<publishing/></channel></channels><levels/><events><event/></events></provider></events><counters/></instrumentation>"
+		"</assembly>";
+	static const char publishers[] = "Microsoft\\Windows\\CurrentVersion\\WINEVT\\Publishers\\{c4b57d35-0636-4bc3-a262-370f249f9802}";
+	static const struct {
+		const char *key, *value;
+		uint64_t number;
+	} want[] = {
+		{ "ChannelReferences", "Count", 2 },	 { "ChannelReferences\\0", "Id", 8 }, { "ChannelReferences\\0", "Flags", 1 },
+		{ "ChannelReferences\\1", "Id", 17 }, { "ChannelReferences\\1", "Flags", 0 },
+	};
+	struct world w;
+	ib_auto_error err = NULL;
+	uint64_t n;
+
+	cr_assert(open_world(&w, xml, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert_eq(w.m->other->len, 2);
+	cr_assert_str_eq(w.m->other->pdata[0], "counters");
+	cr_assert_str_eq(w.m->other->pdata[1], "publishing");
+	for (guint i = 0; i < w.effects->len; i++) {
+		const struct ib_effect *e = w.effects->pdata[i];
+		if (e->kind == EFFECT_PUBLISHER)
+			cr_assert(ib_svc_publisher_write(&w.s, w.m, e->source, &err), "%s", err ? ib_error_cause(err) : "");
+	}
+	struct ib_key *root = ib_hive_root(w.s.hives[IB_HIVE_SOFTWARE]);
+	for (size_t i = 0; i < G_N_ELEMENTS(want); i++) {
+		g_autofree char *path = g_strconcat(publishers, "\\", want[i].key, NULL);
+		struct ib_key *key = ib_key_find(root, path);
+		cr_assert(key && ib_value_number(ib_key_value(key, want[i].value), &n), "%s", want[i].key);
+		cr_assert_eq(n, want[i].number, "%s!%s", want[i].key, want[i].value);
+	}
+	struct ib_key *channel = ib_key_find(root, "Microsoft\\Windows\\CurrentVersion\\WINEVT\\Channels\\Lab/Debug");
+	cr_assert(ib_value_number(ib_key_value(channel, "MaxSize"), &n) && n == 1052672);
+	cr_assert(ib_value_number(ib_key_value(channel, "Retention"), &n) && n == 1);
+	cr_assert(ib_value_number(ib_key_value(channel, "Type"), &n) && n == 3);
+	cr_assert_null(ib_key_find(root, "Microsoft\\Windows\\CurrentVersion\\WINEVT\\Channels\\System"));
+	close_world(&w);
+}
+
 /* A descriptor without owner or group gets them: Windows takes no hive in which a key has none. */
 Test(servicing_elements, descriptors_have_owners)
 {

@@ -33,6 +33,7 @@ struct lab_os *lab_os_new(enum lab_image image, const struct lab_system *system,
 	os->system = system;
 	os->epoch = epoch;
 	os->tree = lab_tree_new();
+	os->migrations = g_string_new(NULL);
 	for (size_t i = 0; i < LAB_HIVES; i++)
 		os->hives[i] = lab_hive_new();
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)
@@ -48,6 +49,7 @@ void lab_os_free(struct lab_os *os)
 	lab_tree_free(os->tree);
 	for (size_t i = 0; i < LAB_HIVES; i++)
 		lab_hive_free(os->hives[i]);
+	g_string_free(os->migrations, TRUE);
 	g_free(os);
 }
 
@@ -105,6 +107,9 @@ bool lab_os_install(struct lab_os *os, const struct lab_signed *s, struct ib_err
 
 			lab_tree_dir(os->tree, dir)->sddl = lab_sddl_wrp_file;
 		}
+		for (guint k = 0; k < c->extra->len; k++)
+			if (g_str_has_prefix(c->extra->pdata[k], "<migration"))
+				g_string_append_printf(os->migrations, "  <file>%s.manifest</file>\r\n", keyform);
 		if (!lab_project(os, c, keyform, err))
 			return ib_while(err, "projecting component '%s'", keyform);
 	}
@@ -326,6 +331,16 @@ static void set_other_keys(struct lab_os *os)
 	lab_hive_sz(os->hives[LAB_HIVE_NTUSER], "Environment", "TEMP", "%USERPROFILE%\\AppData\\Local\\Temp");
 }
 
+/* Manifests with rules for an in-place upgrade. Only the entries are as in Windows, what is around them is not known. */
+static bool list_migrations(struct lab_os *os, struct ib_error **err)
+{
+	g_autofree char *text = g_strdup_printf("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<migrationManifests>\r\n%s"
+						"</migrationManifests>\r\n", os->migrations->str);
+	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+
+	return !os->migrations->len || add_file(os, "Windows\\WinSxS\\migration.xml", bytes, lab_sddl_wrp_file, err);
+}
+
 bool lab_os_finish(struct lab_os *os, const char *work, struct ib_error **err)
 {
 	static const char *const paths[LAB_HIVES] = {
@@ -337,6 +352,8 @@ bool lab_os_finish(struct lab_os *os, const char *work, struct ib_error **err)
 		[LAB_HIVE_NTUSER] = "Users\\Default\\NTUSER.DAT",
 	};
 
+	if (!list_migrations(os, err))
+		return false;
 	set_system_keys(os);
 	set_other_keys(os);
 	for (size_t i = 0; i < LAB_HIVES; i++) {

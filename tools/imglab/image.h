@@ -38,6 +38,7 @@ struct lab_os {
 	int64_t epoch;
 	struct lab_tree *tree;
 	struct lab_hive *hives[LAB_HIVES];
+	GString *migrations; /**< list of manifests with migration rules, so far */
 };
 
 /** An image with its fixed folders and the keys every hive has; free with lab_os_free(). */

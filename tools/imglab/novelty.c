@@ -150,6 +150,10 @@ static struct lab_component *tools_server(struct lab_arena *a, uint64_t seed, co
 			"publicKeyToken=\"365143bb27e7ac8b\" typeName=\"Environment\" /><categoryInstance subcategory=\"path\">"
 			"<path name=\"%ProgramFiles%\\Lab OpenTools\\\" position=\"last\" /></categoryInstance></categoryMembership>"
 			"</memberships>");
+	g_ptr_array_add(c->extra,
+			"<migration scope=\"Upgrade\" settingsVersion=\"1\"><migXml xmlns=\"\"><rules context=\"System\"><include><objectSet>"
+			"<pattern type=\"Registry\">HKLM\\SYSTEM\\CurrentControlSet\\Services\\opentoold [Start]</pattern></objectSet>"
+			"</include></rules></migXml></migration>");
 	return c;
 }
 

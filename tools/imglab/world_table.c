@@ -180,6 +180,10 @@ static void extend_profile(const struct lab_making *m)
 	lab_set(m, "HKEY_CURRENT_USER\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer", "LabProfile", LAB_REG_DWORD,
 		"0x00000001");
 	lab_set(m, "HKEY_USERS\\.DEFAULT\\Control Panel\\Colors", "Window", LAB_REG_SZ, "255 255 255");
+	g_ptr_array_add(m->component->extra,
+			"<migration scope=\"Upgrade\" settingsVersion=\"1\"><migXml xmlns=\"\"><rules context=\"User\"><include><objectSet>"
+			"<pattern type=\"Registry\">HKCU\\Control Panel\\Desktop [ScreenSaveActive]</pattern></objectSet></include></rules>"
+			"</migXml></migration>");
 }
 
 static void extend_wow64_shell(const struct lab_making *m)
