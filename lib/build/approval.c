@@ -11,13 +11,33 @@
 #define RECORD_MAX (1u << 20)
 
 /* The policy may use the profile's variables (where the roles' certificates lie). */
+/* A role that nobody can fill would make each build wait for ever. */
+static bool check_roles(const struct ib_ini *policy, struct ib_error **err)
+{
+	for (char *const *role = ib_ini_list(policy, "policy", "roles"); *role; role++) {
+		g_autofree char *section = g_strconcat("role:", *role, NULL);
+		if (!*ib_ini_list(policy, section, "trust"))
+			return ib_throw(err, IB_ERR_INPUT, "%s: role '%s' must approve, but no section '[%s]' says who may sign "
+					"for it", ib_ini_path(policy), *role, section);
+	}
+	return true;
+}
+
 static bool load_policy(const struct ib_ini *p, const struct ib_ini_options *vars, struct ib_ini **ret,
 			struct ib_error **err)
 {
 	const char *path = ib_ini_text(p, "approvals", "policy");
 
 	*ret = NULL;
-	return !path || ib_ini_load(path, ib_policy_keys, vars, ret, err);
+	if (!path)
+		return true;
+	if (!ib_ini_load(path, ib_policy_keys, vars, ret, err))
+		return false;
+	if (check_roles(*ret, err))
+		return true;
+	ib_ini_free(*ret);
+	*ret = NULL;
+	return false;
 }
 
 bool approvals_plan(struct build *b, struct ib_error **err)

@@ -43,8 +43,6 @@ static bool read_wish(const struct build *b, const struct ib_ini_entry *e, bool 
 
 	g_ptr_array_add(wishes, w);
 	w->place = ib_ini_place(b->p, e->section, e->name);
-	if (!path || !source)
-		return ib_throw(err, IB_ERR_INPUT, "%s: section '[%s]' has no '%s'", w->place, e->section, path ? "source" : "path");
 	w->path = image_path(path);
 	w->source = source;
 	if (!*w->path)

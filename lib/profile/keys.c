@@ -66,8 +66,8 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "registry", "files-32", IB_INI_PATHS, false, NULL, NULL, "the same as a 32-bit program sees them (Wow6432Node)" },
 
 	{ "files", "*", IB_INI_PATH, false, NULL, NULL, "path in the image = file or folder to put there" },
-	{ "file:*", "path", IB_INI_TEXT, false, NULL, NULL, "path in the image (needed); the section's own name is free" },
-	{ "file:*", "source", IB_INI_PATH, false, NULL, NULL, "file or folder to put there (needed)" },
+	{ "file:*", "path", IB_INI_TEXT, true, NULL, NULL, "path in the image; the section's own name is free" },
+	{ "file:*", "source", IB_INI_PATH, true, NULL, NULL, "file or folder to put there" },
 	{ "file:*", "owner", IB_INI_TEXT, false, NULL, NULL, "SYSTEM, Administrators, Users, TrustedInstaller or a SID" },
 	{ "file:*", "sddl", IB_INI_TEXT, false, NULL, NULL, "security descriptor; absent: what the folder passes on" },
 	{ "file:*", "attributes", IB_INI_WORDS, false, NULL, "readonly|hidden|system|archive|not-indexed", "attributes" },

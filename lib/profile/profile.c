@@ -198,33 +198,52 @@ static const struct ib_ini_key *find_key(const struct ib_ini_key *keys, const ch
 	return NULL;
 }
 
-static bool is_plain(const struct ib_ini_key *k)
+static bool is_pattern(const char *text)
 {
-	return !strchr(k->section, '*') && !strchr(k->name, '*');
+	return strchr(text, '*') != NULL;
 }
 
-/* Give each absent key its fallback, and refuse absent required ones. */
+/* One key of one section: when it is absent it gets its fallback, or is asked for. */
+static bool fill_key(struct ib_ini *ini, const struct ib_ini_key *k, const char *section, struct ib_error **err)
+{
+	g_autofree char *id = entry_id(section, k->name);
+
+	if (g_hash_table_contains(ini->index, id))
+		return true;
+	if (k->required)
+		return ib_throw(err, IB_ERR_INPUT, "%s: key '%s' is required in section '[%s]': %s", ini->path, k->name,
+				section, k->help);
+	if (!k->fallback)
+		return true;
+	struct entry *e = g_new0(struct entry, 1);
+	e->section = g_strdup(section);
+	e->name = g_strdup(k->name);
+	e->value = g_strdup(k->fallback);
+	e->key = k;
+	e->file = g_intern_string("");
+	g_ptr_array_add(ini->fallbacks, e);
+	if (!entry_convert(e, err))
+		return false;
+	g_hash_table_insert(ini->index, g_steal_pointer(&id), e);
+	return true;
+}
+
+/* Of a section like "role:*" each one that the profile has is asked. */
 static bool fill(struct ib_ini *ini, struct ib_error **err)
 {
 	for (const struct ib_ini_key *k = ini->keys; k->section; k++) {
-		g_autofree char *id = entry_id(k->section, k->name);
-		if (!is_plain(k) || g_hash_table_contains(ini->index, id))
+		if (is_pattern(k->name))
 			continue;
-		if (k->required)
-			return ib_throw(err, IB_ERR_INPUT, "%s: key '%s' is required in section '[%s]': %s", ini->path, k->name,
-					k->section, k->help);
-		if (!k->fallback)
+		if (!is_pattern(k->section)) {
+			if (!fill_key(ini, k, k->section, err))
+				return false;
 			continue;
-		struct entry *e = g_new0(struct entry, 1);
-		e->section = g_strdup(k->section);
-		e->name = g_strdup(k->name);
-		e->value = g_strdup(k->fallback);
-		e->key = k;
-		e->file = g_intern_string("");
-		g_ptr_array_add(ini->fallbacks, e);
-		if (!entry_convert(e, err))
-			return false;
-		g_hash_table_insert(ini->index, g_steal_pointer(&id), e);
+		}
+		for (guint i = 0; i < ini->entries->len; i++) {
+			const struct entry *e = g_ptr_array_index(ini->entries, i);
+			if (pattern_covers(k->section, e->section) && !fill_key(ini, k, e->section, err))
+				return false;
+		}
 	}
 	return true;
 }

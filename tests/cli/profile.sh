@@ -53,6 +53,7 @@ last=$(wc -l < "$reference")
 bad "bad.ini:$((last + 2)): key 'lable' is not known in section '[media]'" "did you mean 'label'?" <<< $'[media]\nlable = X'
 bad "bad.ini:$((last + 2)): section '[signn]' is not known" "did you mean 'sign'?" <<< $'[signn]\nx = y'
 bad "is given twice in section '[base]'" <<< $'[base]\nedition = x'
+bad "key 'path' is required in section '[file:x]'" <<< $'[file:x]\nsource = a'
 bad 'holds a secret itself' 'env:' <<< $'[publish]\npassword = hunter2'
 ! grep -q hunter2 said || fail "the secret is repeated"
 bad 'no-such-variable' '--set no-such-variable=VALUE' <<< $'[sign]\nmodule = ${no-such-variable}'

@@ -144,7 +144,7 @@ bad 3 "no-such-file" '[files]' 'Windows\a.txt = no-such-file'
 bad 3 "Windows takes no name that ends with '.'" '[files]' 'Windows\..\a.txt = key.txt'
 bad 3 "reading the descriptor" '[file:x]' 'path = a.txt' 'source = key.txt' 'sddl = D:(X)'
 bad 3 "reading the owner 'nobody'" '[file:x]' 'path = a.txt' 'source = key.txt' 'owner = nobody'
-bad 3 "section '[file:x]' has no 'source'" '[file:x]' 'path = a.txt'
+bad 3 "key 'source' is required in section '[file:x]'" '[file:x]' 'path = a.txt'
 bad 3 "no provisioned app 'Imglab.Musik'" '[remove]' 'appx = Imglab.Musik'
 bad 3 "the framework 'Imglab.Runtime.1.0_1.0.2.0_x64__" '[remove]' 'appx = Imglab.Runtime.1.0'
 says "is not removed" "needs it"

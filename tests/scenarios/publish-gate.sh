@@ -175,11 +175,18 @@ cat > free.ini <<-PROFILE
 	date = 2021-09-28
 	version = 2020.1.2109.21
 	[approvals]
+	policy = \${policy}
+	[vars]
 	policy =
 PROFILE
 expect 0 "published to file://$work/folder" "$imgbuild" build free.ini --vars vars.ini --progress=none -o "$image" --publish \
 	--set "publish-url=file://$work/folder" --set "publish-key="
 (cd folder && sha256sum --quiet -c SHA256SUMS) || fail "the folder"
+# a role that nobody can fill is an error of the policy, not a missing approval
+sed '/^\[role:customer\]/,$d' "$IB_SRC/manifests/policy/lab.ini" > lost.ini
+expect 3 "role 'customer' must approve, but no section '[role:customer]'" "$imgbuild" build free.ini --vars vars.ini --progress=none \
+	-o "$image" --publish --set "publish-url=file://$work/lost" --set "publish-key=" --set "policy=$work/lost.ini"
+[ ! -e lost ] || fail "published without the approval that was asked for"
 expect 5 '' "$imgbuild" build free.ini --vars vars.ini --progress=none -o "$image" --publish \
 	--set publish-host-key=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA --set "publish-url=$url-2"
 expect 0 good "$imgbuild" verify "$image" --trust "$keys/lab-root.pem"
