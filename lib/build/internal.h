@@ -307,6 +307,22 @@ JsonArray *apps_json(const struct build *b);
 void app_item_free(void *item);
 
 /* registry.c, files.c, unattend.c: what a profile brings of its own */
+/** Where .reg files go. */
+struct reg_place {
+	struct ib_store *store;  /**< whose open hives take the values; NULL: hives are loaded and saved */
+	struct ib_wim *wim;
+	struct ib_image *image;
+	uint64_t time;           /**< FILETIME of what changes */
+	/** So many keys of a file went into a hive; may be NULL. */
+	void (*said)(void *data, unsigned keys, const char *file, const char *hive);
+	void *data;
+};
+/** .reg files; g_array_unref. */
+GArray *reg_files_new(void);
+/** Read one more, and count its key lines. wow64: as a 32-bit program sees the registry. Throws IB_ERR_INPUT. */
+bool reg_files_read(GArray *files, const char *path, bool wow64, struct ib_error **err) IB_MUST_CHECK;
+/** All values into the hives they belong to. Throws IB_ERR_INPUT: a key that no hive of the image takes, a wrong value. */
+bool reg_files_import(GArray *files, const struct reg_place *to, struct ib_error **err) IB_MUST_CHECK;
 bool registry_plan(struct build *b, struct ib_error **err);
 bool registry_apply(struct build *b, struct ib_progress *progress, struct ib_error **err);
 bool files_plan(struct build *b, struct ib_error **err);

@@ -3,108 +3,167 @@
 #include "registry/registry.h"
 
 /*
- * Stage registry: .reg files of [registry] into the hives of the chosen image. What belongs to a user goes to the
- * default profile's hive (HKCU) or to the system's own (HKU\.DEFAULT); CurrentControlSet is the set that Select names.
- * Each key line of a file must find its hive: a line that nobody takes is refused, not passed over.
+ * .reg files into the hives of an image. What belongs to a user goes to the default profile's hive (HKCU) or to the
+ * system's own (HKU\.DEFAULT); CurrentControlSet is the set that Select names. Each key line of a file must find its
+ * hive: a line that nobody takes is refused, not passed over.
  */
 
-/* As much as lib/registry takes. */
+/* As much as lib/registry takes. A .reg file of everything below HKLM has about 200 MB. */
 #define REG_MAX (512u << 20)
+/* A hive that the store does not know. */
+#define NO_ID IB_HIVE_COUNT
 
-/* Hives beside those the store keeps open. */
 static const struct {
-	const char *path, *root;
-} others[] = {
-	{ "Windows\\System32\\config\\SAM", "HKEY_LOCAL_MACHINE\\SAM" },
-	{ "Windows\\System32\\config\\SECURITY", "HKEY_LOCAL_MACHINE\\SECURITY" },
+	enum ib_hive_id id;
+	const char *path; /* NULL: the store says */
+	const char *root;
+} hives[] = {
+	{ IB_HIVE_SOFTWARE, NULL, "HKEY_LOCAL_MACHINE\\SOFTWARE" },
+	{ IB_HIVE_SYSTEM, NULL, "HKEY_LOCAL_MACHINE\\SYSTEM" },
+	{ IB_HIVE_COMPONENTS, NULL, "HKEY_LOCAL_MACHINE\\COMPONENTS" },
+	{ IB_HIVE_DRIVERS, NULL, "HKEY_LOCAL_MACHINE\\DRIVERS" },
+	{ NO_ID, "Windows\\System32\\config\\SAM", "HKEY_LOCAL_MACHINE\\SAM" },
+	{ NO_ID, "Windows\\System32\\config\\SECURITY", "HKEY_LOCAL_MACHINE\\SECURITY" },
+	{ IB_HIVE_DEFAULT, NULL, "HKEY_USERS\\.DEFAULT" },
+	{ IB_HIVE_USER, NULL, "HKEY_CURRENT_USER" },
 };
 
-static const char *const roots[IB_HIVE_COUNT] = {
-	[IB_HIVE_SOFTWARE] = "HKEY_LOCAL_MACHINE\\SOFTWARE", [IB_HIVE_SYSTEM] = "HKEY_LOCAL_MACHINE\\SYSTEM",
-	[IB_HIVE_COMPONENTS] = "HKEY_LOCAL_MACHINE\\COMPONENTS", [IB_HIVE_DRIVERS] = "HKEY_LOCAL_MACHINE\\DRIVERS",
-	[IB_HIVE_DEFAULT] = "HKEY_USERS\\.DEFAULT", [IB_HIVE_USER] = "HKEY_CURRENT_USER",
-};
+/* ---- files ---- */
 
-struct reg_text {
-	const char *path;
-	const char *data;
-	gsize len;
+struct reg_file {
+	char *path;
+	GBytes *text;
 	bool wow64;
+	unsigned keys, left; /* key lines; those that no hive has taken yet */
 };
 
-static bool import(struct ib_hive *hive, const char *root, const struct reg_text *t, unsigned *ret_other,
-		   struct ib_error **err)
+static void reg_file_clear(void *p)
 {
-	return t->wow64 ? ib_hive_import_32(hive, root, t->data, t->len, t->path, ret_other, err) :
-			  ib_hive_import(hive, root, t->data, t->len, t->path, ret_other, err);
+	struct reg_file *f = p;
+
+	g_free(f->path);
+	g_bytes_unref(f->text);
 }
 
-/* Key lines of a file: all belong to other hives than one that is nowhere. */
-static bool count_keys(const struct reg_text *t, unsigned *ret, struct ib_error **err)
+GArray *reg_files_new(void)
+{
+	GArray *files = g_array_new(FALSE, FALSE, sizeof(struct reg_file));
+
+	g_array_set_clear_func(files, reg_file_clear);
+	return files;
+}
+
+static bool import(struct ib_hive *hive, const char *root, const struct reg_file *f, unsigned *ret_other,
+		   struct ib_error **err)
+{
+	gsize len;
+	const char *text = g_bytes_get_data(f->text, &len);
+
+	return f->wow64 ? ib_hive_import_32(hive, root, text, len, f->path, ret_other, err) :
+			  ib_hive_import(hive, root, text, len, f->path, ret_other, err);
+}
+
+/* All lines belong to other hives than one that is nowhere. */
+static bool count_keys(struct reg_file *f, struct ib_error **err)
 {
 	struct ib_hive *none = ib_hive_new("none");
-	bool ok = import(none, "HKEY_LOCAL_MACHINE\\-", t, ret, err);
+	bool ok = import(none, "HKEY_LOCAL_MACHINE\\-", f, &f->keys, err);
 
 	ib_hive_free(none);
+	f->left = f->keys;
 	return ok;
 }
 
-static bool into_store(struct ib_store *store, const struct reg_text *t, unsigned total, unsigned *taken,
-		       struct ib_error **err)
+bool reg_files_read(GArray *files, const char *path, bool wow64, struct ib_error **err)
 {
-	for (unsigned id = 0; id < IB_HIVE_COUNT; id++) {
-		struct ib_hive *hive;
+	struct reg_file f = { .wow64 = wow64 };
+
+	if (!ib_file_read(path, REG_MAX, &f.text, err))
+		return false;
+	f.path = g_strdup(path);
+	g_array_append_val(files, f);
+	return count_keys(&g_array_index(files, struct reg_file, files->len - 1), err);
+}
+
+static unsigned count_all(GArray *files)
+{
+	unsigned n = 0;
+
+	for (guint i = 0; i < files->len; i++)
+		n += g_array_index(files, struct reg_file, i).keys;
+	return n;
+}
+
+/* ---- hives ---- */
+
+static bool import_files(GArray *files, const struct reg_place *to, struct ib_hive *hive, const char *root, const char *path,
+			 struct ib_error **err)
+{
+	for (guint i = 0; i < files->len; i++) {
+		struct reg_file *f = &g_array_index(files, struct reg_file, i);
 		unsigned other;
-		if (!ib_image_find(ib_store_image(store), ib_hive_path(id)))
-			continue;
-		if (!ib_store_hive(store, id, &hive, err) || !import(hive, roots[id], t, &other, err))
+		if (!import(hive, root, f, &other, err))
 			return false;
-		*taken += total - other;
+		if (other < f->keys && to->said)
+			to->said(to->data, f->keys - other, f->path, path);
+		f->left -= MIN(f->left, f->keys - other);
 	}
 	return true;
 }
 
-static bool into_others(struct ib_store *store, struct ib_wim *wim, uint64_t time, const struct reg_text *t,
-			unsigned total, unsigned *taken, struct ib_error **err)
+/* A hive that the store has open stays there; any other one is loaded, and saved when it changed. */
+static bool import_hive(GArray *files, const struct reg_place *to, size_t i, struct ib_error **err)
 {
-	struct ib_image *image = ib_store_image(store);
+	const char *path = hives[i].path ? hives[i].path : ib_hive_path(hives[i].id);
+	struct ib_hive *hive = NULL;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
-		struct ib_hive *hive = NULL;
-		unsigned other;
-		if (!ib_image_find(image, others[i].path))
+	if (!ib_image_find(to->image, path))
+		return true;
+	if (to->store && hives[i].id != NO_ID)
+		return ib_store_hive(to->store, hives[i].id, &hive, err) &&
+		       import_files(files, to, hive, hives[i].root, path, err);
+	bool ok = ib_image_hive_load(to->image, path, false, &hive, err) &&
+		  import_files(files, to, hive, hives[i].root, path, err);
+	if (ok && ib_hive_changed(hive))
+		ok = ib_image_hive_save(to->wim, to->image, path, hive, to->time, err);
+	ib_hive_free(hive);
+	return ok;
+}
+
+static bool check_all_taken(GArray *files, struct ib_error **err)
+{
+	for (guint i = 0; i < files->len; i++) {
+		const struct reg_file *f = &g_array_index(files, struct reg_file, i);
+		if (f->left == 0)
 			continue;
-		bool ok = ib_image_hive_load(image, others[i].path, false, &hive, err) &&
-			  import(hive, others[i].root, t, &other, err);
-		if (ok && ib_hive_changed(hive))
-			ok = ib_image_hive_save(wim, image, others[i].path, hive, time, err);
-		ib_hive_free(hive);
-		if (!ok)
-			return false;
-		*taken += total - other;
+		ib_throw(err, IB_ERR_INPUT, "%u of the %u keys of '%s' belong to hives the image does not have", f->left, f->keys,
+			 f->path);
+		return ib_hint(err, "an image takes HKLM\\SOFTWARE, SYSTEM, COMPONENTS, DRIVERS, SAM, SECURITY, HKU\\.DEFAULT and "
+				    "HKCU (the default user), as far as it has their files");
 	}
 	return true;
 }
+
+bool reg_files_import(GArray *files, const struct reg_place *to, struct ib_error **err)
+{
+	for (size_t i = 0; files->len > 0 && i < G_N_ELEMENTS(hives); i++)
+		if (!import_hive(files, to, i, err))
+			return false;
+	return check_all_taken(files, err);
+}
+
+/* ---- the stage ---- */
 
 static bool import_file(struct ib_store *store, struct ib_wim *wim, uint64_t time, const char *path, bool wow64,
 			unsigned *ret_keys, struct ib_error **err)
 {
-	g_autoptr(GBytes) bytes = NULL;
-	struct reg_text t = { .path = path, .wow64 = wow64 };
-	unsigned taken = 0;
+	struct reg_place to = { .store = store, .wim = wim, .image = ib_store_image(store), .time = time };
+	g_autoptr(GArray) files = reg_files_new();
 
-	if (!ib_file_read(path, REG_MAX, &bytes, err))
+	if (!reg_files_read(files, path, wow64, err) || !reg_files_import(files, &to, err))
 		return false;
-	t.data = g_bytes_get_data(bytes, &t.len);
-	if (!count_keys(&t, ret_keys, err) || !into_store(store, &t, *ret_keys, &taken, err) ||
-	    !into_others(store, wim, time, &t, *ret_keys, &taken, err))
-		return false;
-	if (taken == *ret_keys)
-		return true;
-	ib_throw(err, IB_ERR_INPUT, "%u of the %u keys of '%s' belong to hives the image does not have", *ret_keys - taken,
-		 *ret_keys, path);
-	return ib_hint(err, "an image takes HKLM\\SOFTWARE, SYSTEM, COMPONENTS, DRIVERS, SAM, SECURITY, HKU\\.DEFAULT and HKCU (the "
-			    "default user), as far as it has their files");
+	*ret_keys = count_all(files);
+	return true;
 }
 
 /* Both lists of [registry]. */

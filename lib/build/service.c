@@ -17,10 +17,6 @@
 static const uint8_t service_space[16] = { 0x5d, 0x0b, 0x63, 0x2e, 0x2f, 0x0c, 0x5a, 0x6e,
 					   0xb1, 0x4d, 0x90, 0x3a, 0x1c, 0x77, 0x25, 0xe4 };
 
-/* A hive or a log of a real Windows stays below a tenth of this. */
-#define HIVE_MAX (1024u << 20)
-/* A .reg file of everything below HKLM has about 200 MB. */
-#define REG_MAX (512u << 20)
 
 struct service {
 	const struct ib_service_options *o;
@@ -500,148 +496,20 @@ static bool put(struct service *s, const char *text, put_file_fn fn, struct ib_e
 
 /* ---- registry ---- */
 
-static const struct {
-	const char *path, *root;
-} hives[] = {
-	{ "Windows\\System32\\config\\SOFTWARE", "HKEY_LOCAL_MACHINE\\SOFTWARE" },
-	{ "Windows\\System32\\config\\SYSTEM", "HKEY_LOCAL_MACHINE\\SYSTEM" },
-	{ "Windows\\System32\\config\\COMPONENTS", "HKEY_LOCAL_MACHINE\\COMPONENTS" },
-	{ "Windows\\System32\\config\\DRIVERS", "HKEY_LOCAL_MACHINE\\DRIVERS" },
-	{ "Windows\\System32\\config\\SAM", "HKEY_LOCAL_MACHINE\\SAM" },
-	{ "Windows\\System32\\config\\SECURITY", "HKEY_LOCAL_MACHINE\\SECURITY" },
-	{ "Windows\\System32\\config\\DEFAULT", "HKEY_USERS\\.DEFAULT" },
-	{ "Users\\Default\\NTUSER.DAT", "HKEY_CURRENT_USER" },
-};
-
-static bool read_part(struct service *s, const char *hive, const char *suffix, GBytes **ret, struct ib_error **err)
+static void said_import(void *data, unsigned keys, const char *file, const char *hive)
 {
-	g_autofree char *path = g_strconcat(hive, suffix, NULL);
-	struct ib_node *node = ib_image_find(s->image, path);
-
-	*ret = NULL;
-	return !node || !ib_node_size(s->image, node) || ib_image_read(s->image, path, HIVE_MAX, ret, err);
-}
-
-static bool load_hive(struct service *s, const char *path, struct ib_hive **ret, struct ib_error **err)
-{
-	g_autoptr(GBytes) bytes = NULL, log1 = NULL, log2 = NULL;
-	struct ib_hive_options options = { .name = path };
-
-	if (!ib_image_read(s->image, path, HIVE_MAX, &bytes, err) || !read_part(s, path, ".LOG1", &log1, err) ||
-	    !read_part(s, path, ".LOG2", &log2, err))
-		return false;
-	options.log1 = log1;
-	options.log2 = log2;
-	return ib_hive_load(bytes, &options, ret, err);
-}
-
-static bool save_hive(struct service *s, struct ib_hive *hive, const char *path, struct ib_error **err)
-{
-	static const char *const logs[] = { ".LOG1", ".LOG2", ".LOG" };
-	uint8_t hash[IB_WIM_HASH_SIZE];
-	g_autoptr(GBytes) bytes = NULL;
-	gsize len;
-
-	if (!ib_hive_save(hive, s->time, &bytes, err))
-		return false;
-	const void *data = g_bytes_get_data(bytes, &len);
-	if (!ib_wim_add_bytes(s->wim, data, len, hash, err) ||
-	    !ib_image_set_content(s->image, ib_image_find(s->image, path), hash, s->time, err))
-		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) { /* they are about the old bytes */
-		g_autofree char *log = g_strconcat(path, logs[i], NULL);
-		struct ib_node *node = ib_image_find(s->image, log);
-		if (node && ib_node_hash(node) && !ib_image_set_content(s->image, node, NULL, s->time, err))
-			return false;
-	}
-	return true;
-}
-
-struct reg_file {
-	const char *name;
-	GBytes *text;
-	unsigned left; /* key lines no hive has taken yet */
-};
-
-static bool import_file(struct ib_hive *hive, const char *root, struct reg_file *f, unsigned *ret_other, struct ib_error **err)
-{
-	gsize len;
-	const char *text = g_bytes_get_data(f->text, &len);
-
-	return ib_hive_import(hive, root, text, len, f->name, ret_other, err);
-}
-
-/* How many key lines a file has: all belong to other hives than one that is nowhere. */
-static bool count_lines(struct reg_file *f, struct ib_error **err)
-{
-	struct ib_hive *none = ib_hive_new("none");
-	bool ok = import_file(none, "HKEY_LOCAL_MACHINE\\-", f, &f->left, err);
-
-	ib_hive_free(none);
-	return ok;
-}
-
-static bool import_into(struct service *s, size_t i, GArray *files, struct ib_error **err)
-{
-	struct ib_hive *hive = NULL;
-	bool ok = true;
-
-	if (!ib_image_find(s->image, hives[i].path))
-		return true;
-	if (!load_hive(s, hives[i].path, &hive, err))
-		return ib_while(err, "loading the hive '%s'", hives[i].path);
-	for (guint k = 0; ok && k < files->len; k++) {
-		struct reg_file *f = &g_array_index(files, struct reg_file, k);
-		unsigned total = 0, other;
-		struct reg_file probe = *f;
-		ok = count_lines(&probe, err) && import_file(hive, hives[i].root, f, &other, err);
-		total = probe.left;
-		if (ok && other < total) {
-			f->left -= MIN(f->left, total - other);
-			say(s, "imported %u keys of %s into %s", total - other, f->name, hives[i].path);
-		}
-	}
-	if (ok && ib_hive_changed(hive))
-		ok = save_hive(s, hive, hives[i].path, err);
-	ib_hive_free(hive);
-	return ok;
-}
-
-static bool check_all_taken(GArray *files, struct ib_error **err)
-{
-	for (guint i = 0; i < files->len; i++) {
-		const struct reg_file *f = &g_array_index(files, struct reg_file, i);
-		if (f->left == 0)
-			continue;
-		ib_throw(err, IB_ERR_INPUT, "%u keys of '%s' belong to hives the image does not have", f->left, f->name);
-		return ib_hint(err, "an image takes HKLM\\SOFTWARE, SYSTEM, COMPONENTS, DRIVERS, SAM, SECURITY, HKU\\.DEFAULT and "
-				    "HKCU (the default user), as far as it has their files");
-	}
-	return true;
-}
-
-static void reg_file_clear(void *p)
-{
-	g_bytes_unref(((struct reg_file *)p)->text);
+	say(data, "imported %u keys of %s into %s", keys, file, hive);
 }
 
 static bool import_all(struct service *s, struct ib_error **err)
 {
-	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(struct reg_file));
+	struct reg_place to = { .wim = s->wim, .image = s->image, .time = s->time, .said = said_import, .data = s };
+	g_autoptr(GArray) files = reg_files_new();
 
-	g_array_set_clear_func(files, reg_file_clear);
-	for (char *const *name = s->o->regs; name && *name; name++) {
-		struct reg_file f = { .name = *name };
-		if (!ib_file_read(*name, REG_MAX, &f.text, err))
+	for (char *const *name = s->o->regs; name && *name; name++)
+		if (!reg_files_read(files, *name, false, err))
 			return false;
-		g_array_append_val(files, f);
-		if (!count_lines(&g_array_index(files, struct reg_file, files->len - 1), err))
-			return false;
-	}
-	for (size_t i = 0; files->len && i < G_N_ELEMENTS(hives); i++)
-		if (!import_into(s, i, files, err))
-			return false;
-	return check_all_taken(files, err);
+	return reg_files_import(files, &to, err);
 }
 
 /* ---- the result ---- */
