@@ -52,6 +52,9 @@ echo "wimverify: good"
 expect 0 good "$imgbuild" verify fod.wim --full --trust "$root" --trust server/lab-root.pem
 echo "imgbuild verify --full, both roots: $(head -n 1 said.out | sed 's/^ *//')"
 
+expect 4 'FINDING' "$imgbuild" verify fod.wim --trust server/lab-root.pem
+echo "without Microsoft's root: $(grep -c FINDING said) findings"
+
 # ---- files ----
 mkdir tree && wimapply fod.wim 1 tree > /dev/null 2>&1
 count=0
@@ -100,6 +103,11 @@ done
 
 # ---- what its manifests say, and the books ----
 for m in plain/*components*.manifest; do judge effects "$m" tree/Windows/System32/config; done
+# who judges says no where it was not installed
+exports $base > hives.before
+for m in plain/amd64_openssh*components*.manifest; do
+	! python3 "$IB_SRC/tests/interop/real_fod.py" effects "$m" hives > /dev/null 2>&1 || fail "the judge finds in the base what was not installed"
+done
 judge store cab plain tree tree/Windows/System32/config
 expect 0 'name: OpenSSH.Server~~~~0.0.1.0' "$imgbuild" inspect fod.wim:1
 grep -A 2 'name: OpenSSH.Server~~~~0.0.1.0' said.out | sed 's/^ */capability: /'
@@ -111,7 +119,7 @@ echo "exit 8: $(sed -n 's/^ *cause: //p' said.err)"
 expect 8 "has the capability 'OpenSSH.Server' already" "$imgbuild" service fod.wim:1 --add-capability OpenSSH.Server --capability-source disc \
 	--trust "$root" -o no.wim
 [ ! -e no.wim ] || fail "an output of a refusal"
-names $base > names.before && exports $base > hives.before
+names $base > names.before
 list() { rm -f migration.xml; wimextract "$1" 1 /Windows/WinSxS/migration.xml --dest-dir=. > /dev/null 2>&1; cat migration.xml; }
 list $base > list.before && list fod.wim > list.now
 { diff list.before list.now || true; } | sed -n 's/^> */WinSxS\\migration.xml: /p' | tr -d '\r' | tee line
