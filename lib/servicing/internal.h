@@ -312,8 +312,9 @@ struct ib_owner_query {
 	GHashTable *ids;      /* effect ids asked for */
 	GHashTable *folders;  /* ids of DIRECTORY and KEY effects: whatever lies below counts too; may be NULL */
 	GHashTable *without;  /* struct ib_component *: winners that do not count; may be NULL */
+	GHashTable *known;    /* struct ib_component * -> its const struct ib_manifest *, not to be read again; may be NULL */
 };
-/* id -> key form of the first owner (by family). Only ids that have one. g_hash_table_unref. */
+/* id -> key form of the first owner (by family, `known` ones before). Only ids that have one. g_hash_table_unref. */
 bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 

@@ -54,22 +54,38 @@ static bool ask_one(struct ib_component *c, const struct ib_manifest *m, void *d
 	return true;
 }
 
+/* All winners but those left out; those whose manifests are at hand are asked here and now, the others are left to read. */
+static bool ask_known(struct asking *a, const GPtrArray *winners, GPtrArray *unread, struct ib_error **err)
+{
+	const struct ib_owner_query *q = a->q;
+
+	for (guint i = 0; i < winners->len; i++) {
+		struct ib_component *c = winners->pdata[i];
+		const struct ib_manifest *m = q->known ? g_hash_table_lookup(q->known, c) : NULL;
+		if (q->without && g_hash_table_contains(q->without, c))
+			continue;
+		if (!m)
+			g_ptr_array_add(unread, c);
+		else if (!ask_one(c, m, a, err))
+			return false;
+	}
+	return true;
+}
+
 bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
 {
 	g_autoptr(GHashTable) out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) winners = NULL;
+	g_autoptr(GPtrArray) unread = g_ptr_array_new();
 	struct asking a = { .s = s, .q = q, .out = out };
 	struct ib_model *model;
 
 	if (!ib_svc_model(s, &model, err))
 		return false;
-	if (g_hash_table_size(q->ids) || (q->folders && g_hash_table_size(q->folders)))
-		winners = ib_svc_winners(model);
-	for (guint i = winners && q->without ? winners->len : 0; i-- > 0;)
-		if (g_hash_table_contains(q->without, winners->pdata[i]))
-			g_ptr_array_remove_index(winners, i);
-	if (winners && !ib_svc_manifests_each(s, winners, ask_one, &a, err))
-		return false;
+	if (g_hash_table_size(q->ids) || (q->folders && g_hash_table_size(q->folders))) {
+		g_autoptr(GPtrArray) winners = ib_svc_winners(model);
+		if (!ask_known(&a, winners, unread, err) || !ib_svc_manifests_each(s, unread, ask_one, &a, err))
+			return false;
+	}
 	*ret = g_steal_pointer(&out);
 	return true;
 }

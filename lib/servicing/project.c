@@ -264,13 +264,35 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, GPtr
 	return true;
 }
 
+/* Manifests of new winners: struct ib_component * -> const struct ib_manifest *. */
+static bool manifests_at_hand(struct ib_store *s, const GArray *winners, GHashTable **ret, struct ib_error **err)
+{
+	struct ib_model *model;
+
+	if (!ib_svc_model(s, &model, err))
+		return false;
+	*ret = g_hash_table_new(NULL, NULL);
+	for (guint i = 0; i < winners->len; i++) {
+		const struct ib_manifest *m = g_array_index(winners, struct ib_plan_winner, i).now;
+		struct ib_component *c = m ? ib_svc_component(model, m->keyform) : NULL;
+		if (c)
+			g_hash_table_insert(*ret, c, (gpointer)m);
+	}
+	return true;
+}
+
 /* What old winners had and nobody has any more, last first. */
-static bool remove_gone(struct ib_store *s, GPtrArray *gone, struct ib_install_summary *sum, struct ib_error **err)
+static bool remove_gone(struct ib_store *s, const GArray *winners, GPtrArray *gone, struct ib_install_summary *sum,
+			struct ib_error **err)
 {
 	g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) known = NULL;
 	g_autoptr(GHashTable) owners = NULL;
 	struct ib_owner_query q = { .ids = ids };
 
+	if (!manifests_at_hand(s, winners, &known, err))
+		return false;
+	q.known = known;
 	for (guint i = 0; i < gone->len; i++) {
 		const struct ib_effect *e = gone->pdata[i];
 		g_hash_table_add(ids, g_strdup(e->id));
@@ -304,5 +326,5 @@ bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install
 		if (!project_one(s, w, gone, sum, err))
 			return ib_while(err, "projecting '%s'", w->now ? w->now->keyform : w->before->keyform);
 	}
-	return gone->len == 0 || remove_gone(s, gone, sum, err);
+	return gone->len == 0 || remove_gone(s, winners, gone, sum, err);
 }
