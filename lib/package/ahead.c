@@ -8,8 +8,12 @@
 
 /* Bytes of a folder that may wait to be read: most folders are not larger when unpacked. */
 #define AHEAD_MAX (16u << 20)
-/* Bytes handed over at a time. */
+/* Bytes read at a time. */
 #define CHUNK (256u << 10)
+/* Pieces, and bytes in them, that the thread gathers before it hands them over: waking the reader costs more than a
+ * small file. */
+#define BATCH_PIECES 64u
+#define BATCH_BYTES (1u << 20)
 
 /* What the thread hands over: the begin of a file, some of its bytes, or the end of all. */
 struct piece {
@@ -25,10 +29,13 @@ struct ahead {
 	const uint8_t *wanted; /* borrowed */
 	struct folder_range range;
 	GThread *thread;
+	GQueue batch; /* struct piece *: not handed over yet, the thread's own */
+	size_t batch_bytes;
 	GMutex lock;
 	GCond changed;
 	GQueue pieces; /* struct piece * */
 	size_t waiting; /* bytes in them */
+	bool full;      /* the thread waits for room */
 	bool stop;
 	struct ib_error *error; /* the thread's, set before PIECE_END */
 };
@@ -43,22 +50,33 @@ static void piece_free(gpointer data)
 
 /* ---- on the thread ---- */
 
+/* @return false when nobody reads any more */
+static bool hand_over_batch(struct ahead *a)
+{
+	struct piece *piece;
+
+	g_mutex_lock(&a->lock);
+	a->full = a->waiting >= AHEAD_MAX;
+	while (!a->stop && a->full)
+		g_cond_wait(&a->changed, &a->lock);
+	bool ok = !a->stop;
+	while (ok && (piece = g_queue_pop_head(&a->batch)))
+		g_queue_push_tail(&a->pieces, piece);
+	a->waiting += a->batch_bytes;
+	a->batch_bytes = 0;
+	g_cond_signal(&a->changed);
+	g_mutex_unlock(&a->lock);
+	return ok;
+}
+
 /* Takes piece. @return false when nobody reads any more */
 static bool hand_over(struct ahead *a, struct piece *piece)
 {
-	g_mutex_lock(&a->lock);
-	while (!a->stop && a->waiting >= AHEAD_MAX)
-		g_cond_wait(&a->changed, &a->lock);
-	bool ok = !a->stop;
-	if (ok) {
-		g_queue_push_tail(&a->pieces, piece);
-		a->waiting += piece->size;
-		g_cond_signal(&a->changed);
-	}
-	g_mutex_unlock(&a->lock);
-	if (!ok)
-		piece_free(piece);
-	return ok;
+	g_queue_push_tail(&a->batch, piece);
+	a->batch_bytes += piece->size;
+	if (piece->kind != PIECE_END && g_queue_get_length(&a->batch) < BATCH_PIECES && a->batch_bytes < BATCH_BYTES)
+		return true;
+	return hand_over_batch(a);
 }
 
 static bool hand_over_file(guint i, struct ib_stream *stream, void *data, struct ib_error **err)
@@ -79,6 +97,7 @@ static bool hand_over_file(guint i, struct ib_stream *stream, void *data, struct
 			piece_free(piece);
 			return ok;
 		}
+		piece->data = g_realloc(piece->data, piece->size); /* most files are small */
 		if (!hand_over(a, piece))
 			return ib_throw(err, IB_ERR_INTERRUPTED, "nobody reads any more");
 	}
@@ -123,6 +142,7 @@ static void ahead_free(gpointer data)
 	g_cond_signal(&a->changed);
 	g_mutex_unlock(&a->lock);
 	g_thread_join(a->thread);
+	g_queue_clear_full(&a->batch, piece_free);
 	g_queue_clear_full(&a->pieces, piece_free);
 	ib_error_clear(&a->error);
 	g_mutex_clear(&a->lock);
@@ -149,7 +169,10 @@ static void drop(struct ahead *a)
 	g_mutex_lock(&a->lock);
 	struct piece *piece = g_queue_pop_head(&a->pieces);
 	a->waiting -= piece->size;
-	g_cond_signal(&a->changed);
+	if (a->full && a->waiting <= AHEAD_MAX / 2) {
+		a->full = false;
+		g_cond_signal(&a->changed);
+	}
 	g_mutex_unlock(&a->lock);
 	piece_free(piece);
 }

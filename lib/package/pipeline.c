@@ -25,6 +25,8 @@ struct pipeline {
 	GCond work;   /* something to do, or stop */
 	GCond room;   /* budget was given back, or the head changed */
 	GCond done;   /* a job is done */
+	unsigned idle, full; /* workers that wait for work, and for room: waking costs, so only those who sleep are woken */
+	bool waits;   /* the thread that delivers waits for `done` */
 	GQueue todo;  /* struct slot *, borrowed from order */
 	GQueue order; /* struct slot *, as they were put */
 	bool stop;
@@ -36,8 +38,10 @@ static gpointer worker(gpointer data)
 
 	g_mutex_lock(&pl->lock);
 	for (;;) {
+		pl->idle++;
 		while (!pl->stop && g_queue_is_empty(&pl->todo))
 			g_cond_wait(&pl->work, &pl->lock);
+		pl->idle--;
 		if (pl->stop)
 			break;
 		struct slot *s = g_queue_pop_head(&pl->todo);
@@ -45,7 +49,8 @@ static gpointer worker(gpointer data)
 		pl->ops.run(s->job, pl, s, pl->data);
 		g_mutex_lock(&pl->lock);
 		s->done = true;
-		g_cond_broadcast(&pl->done);
+		if (pl->waits)
+			g_cond_signal(&pl->done);
 	}
 	g_mutex_unlock(&pl->lock);
 	return NULL;
@@ -71,8 +76,10 @@ struct pipeline *package_pipeline_new(unsigned threads, uint64_t budget, const s
 void package_pipeline_reserve(struct pipeline *pl, struct slot *slot, uint64_t bytes)
 {
 	g_mutex_lock(&pl->lock);
+	pl->full++;
 	while (!pl->stop && !slot->own && g_queue_peek_head(&pl->order) != slot && pl->used + bytes > pl->budget)
 		g_cond_wait(&pl->room, &pl->lock);
+	pl->full--;
 	pl->used += bytes;
 	slot->cost += bytes;
 	g_mutex_unlock(&pl->lock);
@@ -83,7 +90,8 @@ void package_pipeline_settle(struct pipeline *pl, struct slot *slot, uint64_t by
 	g_mutex_lock(&pl->lock);
 	pl->used = pl->used - slot->cost + bytes;
 	slot->cost = bytes;
-	g_cond_broadcast(&pl->room);
+	if (pl->full)
+		g_cond_broadcast(&pl->room);
 	g_mutex_unlock(&pl->lock);
 }
 
@@ -93,7 +101,8 @@ static struct slot *take_head(struct pipeline *pl)
 	struct slot *s = g_queue_pop_head(&pl->order);
 
 	pl->used -= s->cost;
-	g_cond_broadcast(&pl->room);
+	if (pl->full)
+		g_cond_broadcast(&pl->room);
 	return s;
 }
 
@@ -130,8 +139,11 @@ static bool drain(struct pipeline *pl, guint most, struct ib_error **err)
 		g_mutex_lock(&pl->lock);
 		struct slot *head = g_queue_peek_head(&pl->order);
 		while (head && !head->done && (g_queue_get_length(&pl->order) > most || pl->used > pl->budget))
-			if (!run_one(pl))
+			if (!run_one(pl)) {
+				pl->waits = true;
 				g_cond_wait(&pl->done, &pl->lock);
+				pl->waits = false;
+			}
 		if (!head || !head->done) {
 			g_mutex_unlock(&pl->lock);
 			return true;
@@ -154,7 +166,8 @@ bool package_pipeline_put(struct pipeline *pl, void *job, uint64_t cost, struct 
 	pl->used += cost;
 	if (pl->threads->len > 0)
 		g_queue_push_tail(&pl->todo, s);
-	g_cond_signal(&pl->work);
+	if (pl->idle)
+		g_cond_signal(&pl->work);
 	g_mutex_unlock(&pl->lock);
 	if (pl->threads->len == 0) {
 		pl->ops.run(job, pl, s, pl->data);
