@@ -120,6 +120,19 @@ bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsign
 	return true;
 }
 
+/* Sleep until a block is done. */
+static void await(struct ib_codec_pool *p, uint64_t number)
+{
+	struct slot *s = &p->slots[number % p->count];
+
+	g_mutex_lock(&p->lock);
+	p->awaited = number;
+	while (!s->done)
+		g_cond_wait(&p->done, &p->lock);
+	p->awaited = UINT64_MAX;
+	g_mutex_unlock(&p->lock);
+}
+
 /* Hand the oldest block to the sink. wait false: only when it is done. @return whether there was one */
 static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct ib_error **err)
 {
@@ -128,11 +141,9 @@ static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct i
 	*ret_ok = true;
 	if (p->head == p->tail)
 		return false;
+	if (wait)
+		await(p, p->head);
 	g_mutex_lock(&p->lock);
-	p->awaited = p->head;
-	while (wait && !s->done)
-		g_cond_wait(&p->done, &p->lock);
-	p->awaited = UINT64_MAX;
 	bool done = s->done;
 	g_mutex_unlock(&p->lock);
 	if (!done)
@@ -157,6 +168,9 @@ bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_
 		return false;
 	if (len > p->block)
 		return ib_throw(err, IB_ERR_FAILED, "a block of %zu bytes, at most %zu were announced", len, p->block);
+	/* Being woken for each block would cost as much as hashing it: some more are waited for, there is enough to do. */
+	if (p->tail - p->head == p->count)
+		await(p, p->head + p->count / 8);
 	while (drain_one(p, p->tail - p->head == p->count, &ok, err))
 		if (!ok)
 			return false;
