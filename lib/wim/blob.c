@@ -10,6 +10,19 @@ bool ib_wim_hash_is_zero(const uint8_t *hash)
 	return !hash || memcmp(hash, ib_wim_zero_hash, IB_WIM_HASH_SIZE) == 0;
 }
 
+gint ib_wim_blob_by_place(gconstpointer a, gconstpointer b)
+{
+	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
+
+	if (x->where != y->where)
+		return x->where < y->where ? -1 : 1;
+	if (x->part != y->part)
+		return x->part < y->part ? -1 : 1;
+	if (x->solid != y->solid)
+		return x->solid->at < y->solid->at ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
 guint ib_wim_hash_hash(gconstpointer key)
 {
 	const uint8_t *p = key;

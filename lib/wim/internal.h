@@ -189,6 +189,8 @@ extern const uint8_t ib_wim_zero_hash[IB_WIM_HASH_SIZE];
 bool ib_wim_hash_is_zero(const uint8_t *hash);
 struct blob *ib_wim_blob_find(struct ib_wim *wim, const uint8_t *hash);
 void ib_wim_blob_free(void *blob);
+/* In the order in which they are best read; for g_ptr_array_sort(). */
+gint ib_wim_blob_by_place(gconstpointer a, gconstpointer b);
 guint ib_wim_hash_hash(gconstpointer key);
 gboolean ib_wim_hash_equal(gconstpointer a, gconstpointer b);
 /* Bytes of the chunk table in front of a compressed resource, entries of 4 or 8 bytes. */

@@ -63,19 +63,6 @@ static bool count_image(struct write_plan *p, unsigned index, bool describe, str
 	return ok ? true : ib_while(err, "counting what image %u refers to", index);
 }
 
-static gint by_place(gconstpointer a, gconstpointer b)
-{
-	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
-
-	if (x->where != y->where)
-		return x->where < y->where ? -1 : 1;
-	if (x->part != y->part)
-		return x->part < y->part ? -1 : 1;
-	if (x->solid != y->solid)
-		return x->solid->at < y->solid->at ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
 bool ib_wim_flush_spool(struct ib_wim *wim, struct ib_error **err)
 {
 	return !wim->spool || ib_wim_spool_flush(wim->spool, err);
@@ -110,9 +97,9 @@ bool ib_wim_plan(struct ib_wim *wim, const struct ib_wim_write_options *options,
 		if (b->refs > 0)
 			g_ptr_array_add(list_of(p, b), b);
 	}
-	g_ptr_array_sort(p->ahead, by_place);
-	g_ptr_array_sort(p->raw, by_place);
-	g_ptr_array_sort(p->recode, by_place);
+	g_ptr_array_sort(p->ahead, ib_wim_blob_by_place);
+	g_ptr_array_sort(p->raw, ib_wim_blob_by_place);
+	g_ptr_array_sort(p->recode, ib_wim_blob_by_place);
 	return true;
 }
 

@@ -148,15 +148,6 @@ static bool read_entry(struct ib_wim *wim, const uint8_t *p, size_t i, struct ib
 	return true;
 }
 
-static gint by_place(gconstpointer a, gconstpointer b)
-{
-	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
-
-	if (x->part != y->part)
-		return x->part < y->part ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
 /* Two contents in the same bytes: nothing that writes WIMs does so. */
 static bool check_overlaps(struct ib_wim *wim, struct ib_error **err)
 {
@@ -169,7 +160,7 @@ static bool check_overlaps(struct ib_wim *wim, struct ib_error **err)
 	}
 	for (guint i = 0; i < wim->images->len; i++)
 		g_ptr_array_add(all, ((struct ib_image *)g_ptr_array_index(wim->images, i))->metadata);
-	g_ptr_array_sort(all, by_place);
+	g_ptr_array_sort(all, ib_wim_blob_by_place);
 	for (guint i = 1; i < all->len; i++) {
 		const struct blob *x = g_ptr_array_index(all, i - 1), *y = g_ptr_array_index(all, i);
 		if (y->part == x->part && y->at < x->at + x->stored)

@@ -258,6 +258,19 @@ static bool check_blob(struct ib_image *image, const uint8_t *hash, const char *
 	return ib_throw(err, IB_ERR_INPUT, "the content for '%s' is not in the WIM", path);
 }
 
+/* What lies at the place gets, or becomes, the inode. */
+static void occupy(struct ib_image *image, struct place *place, struct inode *inode, struct ib_node **ret)
+{
+	if (place->node)
+		exchange(place->node, inode);
+	else
+		place->node = insert(image, place, inode);
+	touch(image);
+	g_free(place->name);
+	if (ret)
+		*ret = place->node;
+}
+
 bool ib_image_put(struct ib_image *image, const char *path, const uint8_t *hash, const struct ib_node_meta *meta,
 		  struct ib_node **ret, struct ib_error **err)
 {
@@ -275,14 +288,7 @@ bool ib_image_put(struct ib_image *image, const char *path, const uint8_t *hash,
 	struct inode *inode = inode_from(image, meta, false);
 	if (!ib_wim_hash_is_zero(hash))
 		memcpy(inode->hash, hash, sizeof inode->hash);
-	if (place.node)
-		exchange(place.node, inode);
-	else
-		place.node = insert(image, &place, inode);
-	touch(image);
-	g_free(place.name);
-	if (ret)
-		*ret = place.node;
+	occupy(image, &place, inode, ret);
 	return true;
 }
 
@@ -312,14 +318,7 @@ bool ib_image_put_reparse(struct ib_image *image, const char *path, uint32_t tag
 	memcpy(inode->hash, hash, sizeof inode->hash);
 	ib_put_le32(inode->reparse, tag);
 	ib_put_le16(inode->reparse + 6, REPARSE_NOT_FIXED);
-	if (place.node)
-		exchange(place.node, inode);
-	else
-		place.node = insert(image, &place, inode);
-	touch(image);
-	g_free(place.name);
-	if (ret)
-		*ret = place.node;
+	occupy(image, &place, inode, ret);
 	return true;
 }
 

@@ -104,19 +104,6 @@ static void name_user(struct ib_wim *wim, const struct blob *b, struct ib_error 
 	ib_while(err, "verifying content");
 }
 
-static gint by_place(gconstpointer a, gconstpointer b)
-{
-	const struct blob *x = *(const struct blob *const *)a, *y = *(const struct blob *const *)b;
-
-	if (x->where != y->where)
-		return x->where < y->where ? -1 : 1;
-	if (x->part != y->part)
-		return x->part < y->part ? -1 : 1;
-	if (x->solid != y->solid)
-		return x->solid->at < y->solid->at ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
-}
-
 static bool collect(struct verifier *v, GHashTable *only, struct ib_error **err)
 {
 	struct ib_wim *wim = v->wim;
@@ -140,7 +127,7 @@ static bool collect(struct verifier *v, GHashTable *only, struct ib_error **err)
 		if (image->metadata)
 			g_ptr_array_add(v->blobs, image->metadata);
 	}
-	g_ptr_array_sort(v->blobs, by_place);
+	g_ptr_array_sort(v->blobs, ib_wim_blob_by_place);
 	v->failed = v->blobs->len;
 	return true;
 }
