@@ -257,6 +257,8 @@ struct raw_copy *ib_wim_raw_start(GPtrArray *blobs, const struct ib_output *out,
 				  struct ib_progress *progress, uint64_t *ret_end);
 /* Wait for the end of it. Takes copy; NULL is fine. */
 bool ib_wim_raw_finish(struct raw_copy *copy, struct ib_error **err);
+/* Whether it goes well so far; else as ib_wim_raw_finish(). */
+bool ib_wim_raw_check(struct raw_copy **copy, struct ib_error **err);
 /* Give it up. Takes copy; NULL is fine. */
 void ib_wim_raw_stop(struct raw_copy *copy);
 /* Bytes that gaps take at most. */

@@ -23,7 +23,7 @@ struct raw_copy {
 	struct ib_progress *progress;
 	GArray *runs;   /* struct run */
 	GThread *thread; /* NULL: none could be started */
-	gint stop;
+	gint stop, failed;
 	struct ib_error *error;
 };
 
@@ -82,9 +82,9 @@ static gpointer copy_all(gpointer data)
 {
 	struct raw_copy *c = data;
 
-	for (guint i = 0; i < c->runs->len; i++)
+	for (guint i = 0; i < c->runs->len && !g_atomic_int_get(&c->failed); i++)
 		if (!copy_run(c, &g_array_index(c->runs, struct run, i), &c->error))
-			break;
+			g_atomic_int_set(&c->failed, 1);
 	return NULL;
 }
 
@@ -122,6 +122,11 @@ bool ib_wim_raw_finish(struct raw_copy *c, struct ib_error **err)
 		*err = g_steal_pointer(&c->error);
 	copy_free(c);
 	return ok ? true : ib_while(err, "copying unchanged content");
+}
+
+bool ib_wim_raw_check(struct raw_copy **c, struct ib_error **err)
+{
+	return !*c || !g_atomic_int_get(&(*c)->failed) || ib_wim_raw_finish(g_steal_pointer(c), err);
 }
 
 void ib_wim_raw_stop(struct raw_copy *c)

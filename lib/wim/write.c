@@ -409,6 +409,8 @@ bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err)
 {
 	struct writer *w = wim->writer;
 
+	if (w && !ib_wim_raw_check(&w->ahead, err)) /* full disk, or a wish to stop: the rest need not be compressed */
+		return false;
 	for (; w && w->next < wim->order->len; w->next++) {
 		struct blob *b = g_ptr_array_index(wim->order, w->next);
 		if (w->options->solid || b->where != BLOB_SPOOL || !ib_wim_plan_copies(&w->plan, b))
