@@ -78,10 +78,14 @@ static bool end_line(struct import *im)
 /* A quoted string; line breaks inside belong to it, as regedit writes them. */
 static bool read_quoted(struct import *im, GString *out)
 {
+	unsigned first = im->line;
+
 	g_string_truncate(out, 0);
 	for (im->p++; *im->p != '"'; im->p++) {
-		if (*im->p == 0)
+		if (*im->p == 0) {
+			im->line = first; /* where to look for it */
 			return refuse(im, "a string has no closing quote");
+		}
 		if (*im->p == '\\') {
 			im->p++;
 			if (*im->p != '\\' && *im->p != '"')

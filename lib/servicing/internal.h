@@ -571,6 +571,8 @@ bool ib_svc_removal_match(struct ib_store *s, const struct ib_removal *r, struct
 void ib_svc_removal_match_clear(struct ib_removal_match *m);
 /* With m->packages given: the deployments and components that nobody else refers to. Zeroed otherwise. */
 bool ib_svc_removal_match_packages(struct ib_store *s, struct ib_removal_match *m, struct ib_error **err) IB_MUST_CHECK;
+/* Refuse packages (char *, ids) that another one, which stays, has as its only parent; parts of updates do not count. */
+bool ib_svc_check_needed(struct ib_store *s, const GPtrArray *packages, struct ib_error **err) IB_MUST_CHECK;
 /* Whether a package id is meant by "Name", "Name~*" or a full id with '*'. */
 bool ib_svc_package_matches(const char *pattern, const char *package_id);
 

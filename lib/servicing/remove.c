@@ -361,7 +361,7 @@ static bool take_out(struct ib_store *s, const struct ib_removal *r, struct ib_r
 	if (r->technique == IB_REMOVE_EMPTY_WINNER)
 		return carry_out_empty(s, r, m, sum, err);
 	sum->unserviceable = m->cut;
-	return carry_out(s, m, sum, err) && (!m->cut || mark_unserviceable(s, err));
+	return ib_svc_check_needed(s, m->packages, err) && carry_out(s, m, sum, err) && (!m->cut || mark_unserviceable(s, err));
 }
 
 bool ib_store_remove(struct ib_store *s, const struct ib_removal *r, struct ib_removal_summary *ret,

@@ -131,8 +131,8 @@ static bool take_parts(struct uninstall *u, struct ib_error **err)
 
 /* ---- who needs them ---- */
 
-/* Whether a parent of the package has the name of one that goes: all others are not worth a look. */
-static bool names_one(const struct uninstall *u, const struct ib_mum *mum)
+/* The package that goes whose name a parent has: all others are not worth a look. NULL: none. Borrowed. */
+static const char *named_parent(const struct uninstall *u, const struct ib_mum *mum)
 {
 	for (guint i = 0; i < mum->parents->len; i++) {
 		const struct ib_parent *p = mum->parents->pdata[i];
@@ -141,10 +141,10 @@ static bool names_one(const struct uninstall *u, const struct ib_mum *mum)
 				const char *name = ((const struct ib_identity *)p->identities->pdata[k])->name, *id;
 				id = u->match.packages->pdata[n];
 				if (!g_ascii_strncasecmp(id, name, strlen(name)) && id[strlen(name)] == '~')
-					return true;
+					return id;
 			}
 	}
-	return false;
+	return NULL;
 }
 
 static GPtrArray *staying(const struct uninstall *u)
@@ -168,16 +168,32 @@ static bool check_needed(struct uninstall *u, struct ib_error **err)
 		struct ib_key *key;
 		if (!ib_svc_mum(u->s, p->package_id, &mum, err) || !ib_svc_package_key(u->s, p->package_id, false, &key, err))
 			return false;
-		if (!mum || p->state < STATE_STAGED || !names_one(u, mum) || ib_svc_parents_met(rest, NULL, mum))
+		const char *needed = mum && p->state >= STATE_STAGED ? named_parent(u, mum) : NULL;
+		if (!needed || ib_svc_parents_met(rest, NULL, mum))
 			continue;
 		if (!other_owner(u, key)) {
-			ib_throw(err, IB_ERR_INPUT, "the package '%s' needs '%s'", p->package_id,
-				 (const char *)u->match.packages->pdata[0]);
+			ib_throw(err, IB_ERR_INPUT, "the package '%s' needs '%s'", p->package_id, needed);
 			return ib_hint(err, "uninstall '%s' first", p->package_id);
 		}
 		g_ptr_array_add(u->staged, g_strdup(p->package_id));
 	}
 	return true;
+}
+
+bool ib_svc_check_needed(struct ib_store *s, const GPtrArray *packages, struct ib_error **err)
+{
+	g_autoptr(GHashTable) going = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) staged = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	struct uninstall u = { .s = s, .going = going, .staged = staged };
+	const GPtrArray *installed;
+	bool ok = ib_store_packages(s, &installed, err);
+
+	u.match.packages = names;
+	u.installed = installed;
+	for (guint i = 0; ok && i < packages->len; i++)
+		take(&u, packages->pdata[i]);
+	return ok && check_needed(&u, err);
 }
 
 /* ---- what was replaced must still be there ---- */

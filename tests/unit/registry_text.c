@@ -60,7 +60,7 @@ Test(registry_text, mistakes_are_named_by_line)
 		{ V5 "[]\n", "'t.reg':3: a key line" },
 		{ V5 "[HKLM\\SOFTWARE\\K]x\n", "'t.reg':3: a key line" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"b\"x\n", "'t.reg':4: 'x' is left over" },
-		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"b\n", "no closing quote" },
+		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"b\n\n\n", ":4: a string has no closing quote" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=\"\\n\"\n", "'t.reg':4: a '\\' in a string" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\" \"b\"\n", "'t.reg':4: '=' is expected" },
 		{ V5 "[HKLM\\SOFTWARE\\K]\n\"a\"=dword:xyz\n", "no hex number" },
