@@ -39,12 +39,13 @@ struct ib_inf_section {
 };
 
 /**
- * Parse an INF: UTF-16LE or UTF-8 with mark, else UTF-8, else Windows-1252.
+ * Parse an INF: UTF-16LE or UTF-8 with mark, else UTF-8, else the code page of the language (936 for Chinese,
+ * Windows-1252 when it has none of its own), as Windows of that language does.
  * @param bytes     borrowed
  * @param name      for messages; copied
- * @param language  LANGID whose [Strings.xxxx] come before [Strings]; 0: none
+ * @param language  LANGID whose [Strings.xxxx] come before [Strings], and which tells the code page; 0: none
  * @param ret       owned by the caller (ib_inf_free)
- * Throws IB_ERR_INPUT with file:line.
+ * Throws IB_ERR_INPUT with file:line; IB_ERR_SYSTEM when iconv lacks the code page.
  */
 bool ib_inf_parse(GBytes *bytes, const char *name, uint16_t language, struct ib_inf **ret, struct ib_error **err)
 	IB_MUST_CHECK;

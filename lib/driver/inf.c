@@ -301,7 +301,7 @@ static bool parse(struct ib_inf *inf, GBytes *bytes, uint16_t language, struct i
 {
 	g_autofree char *text = NULL;
 
-	if (!inf_text(bytes, inf->name, &text, err))
+	if (!inf_text(bytes, inf->name, language, &text, err))
 		return false;
 	struct cursor c = { .inf = inf, .at = text, .line = 1 };
 	if (!take_all(&c, err))

@@ -9,7 +9,7 @@
 #define DIRECTORY_END '\x02'
 
 /* The text of an INF as UTF-8; owned by the caller (g_free). Throws IB_ERR_INPUT: control characters, half UTF-16. */
-bool inf_text(GBytes *bytes, const char *name, char **ret, struct ib_error **err);
+bool inf_text(GBytes *bytes, const char *name, uint16_t language, char **ret, struct ib_error **err);
 
 /* A number as INF files write them: decimal, 0x…, with sign. @return false when it is none */
 bool inf_number(const char *text, int64_t *ret);

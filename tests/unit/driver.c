@@ -128,6 +128,36 @@ Test(inf, encodings)
 	cr_expect_str_eq(ib_inf_value(three, "S", "a", 0), "设备");
 }
 
+Test(inf, code_pages)
+{
+	static const struct {
+		uint16_t language;
+		const char *bytes, *text; /* text NULL: refused */
+	} cases[] = {
+		{ 0x0804, "\xca\xb5\xd1\xe9\xcd\xf8\xbf\xa8", "实验网卡" }, /* 936; the first trail bytes below are '\\' and '|' */
+		{ 0x0804, "\x81\x5c\x81\x7c", "乗亅" },
+		{ 0x0404, "\xb3\x5c", "許" },	     { 0x0411, "\x83\x5c", "ソ" }, { 0x0412, "\xb0\xa1", "가" },
+		{ 0x0419, "\xd2\xe5\xf1\xf2", "Тест" }, { 0x0415, "\xb3", "ł" },    { 0x0409, "\xe9!", "é!" },
+		{ 0x0804, "\xff\xff", NULL },	     { 0x0804, "\x81", NULL },	    { 0x0411, "\x83", NULL },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strdup_printf(HEAD "[S]\na=\"%s\"\n", cases[i].bytes);
+		enum ib_code code = 0;
+		ib_auto_inf inf = parse(text, strlen(text), cases[i].language, &code);
+		if (cases[i].text)
+			cr_expect_str_eq(inf ? ib_inf_value(inf, "S", "a", 0) : "", cases[i].text, "case %zu", i);
+		else
+			cr_expect(!inf && code == IB_ERR_INPUT, "case %zu", i);
+	}
+	g_autoptr(GBytes) bad = g_bytes_new_static(HEAD "[S]\na=\xff\xff\n", strlen(HEAD "[S]\na=\xff\xff\n"));
+	ib_auto_error err = NULL;
+	struct ib_inf *none = NULL;
+	cr_assert_not(ib_inf_parse(bad, "card.inf", 0x0804, &none, &err));
+	cr_expect(g_str_has_prefix(ib_error_cause(err), "card.inf:4: these bytes are no character of code page 936"), "%s",
+		  ib_error_cause(err));
+}
+
 Test(inf, refused)
 {
 	static const struct {
