@@ -255,7 +255,8 @@ static bool add_driver(struct service *s, const char *path, GString *first_boot,
 		g_autofree char *version = driver_version(d);
 		say(s, "added driver %s %s as %s: %u files, %u devices, %u services that start at boot", d->inf_name, version,
 		    sum.published, sum.files, sum.devices, sum.boot_services->len);
-		g_string_append(first_boot, line);
+		if (!ib_store_info(s->store)->pe) /* nothing runs SetupComplete there */
+			g_string_append(first_boot, line);
 	}
 	if (ok)
 		ib_driver_summary_clear(&sum);

@@ -250,19 +250,26 @@ static bool check_owners(struct adding *a, struct ib_error **err)
 
 static bool report(struct adding *a, struct ib_error **err)
 {
+	bool pe = a->s->info.pe;
+
 	for (guint i = 0; i < a->configurations->len; i++) {
 		const struct configuration *c = a->configurations->pdata[i];
 		for (guint k = 0; k < c->actions.left->len; k++) {
-			ib_svc_note(a->s, "driver-directive", a->d->inf_name, "%s: left to Windows at first boot",
-				    (const char *)c->actions.left->pdata[k]);
+			ib_svc_note(a->s, "driver-directive", a->d->inf_name, "%s: left to Windows at %s",
+				    (const char *)c->actions.left->pdata[k], pe ? "each start" : "first boot");
 			a->sum->left++;
 		}
 	}
 	for (guint i = 0; i < a->d->missing->len; i++)
 		ib_svc_note(a->s, "driver-file", a->d->inf_name, "its [SourceDisksFiles] lists '%s', which was not delivered",
 			    (const char *)a->d->missing->pdata[i]);
-	ib_svc_note(a->s, "driver-first-boot", a->d->inf_name,
-		    "staged as %s; pnputil installs it on the devices that are there at first boot", a->published);
+	if (pe)
+		ib_svc_note(a->s, "driver-each-start", a->d->inf_name,
+			    "staged as %s; Plug and Play takes it from there each time this environment starts, as Setup never "
+			    "completes in it", a->published);
+	else
+		ib_svc_note(a->s, "driver-first-boot", a->d->inf_name,
+			    "staged as %s; pnputil installs it on the devices that are there at first boot", a->published);
 	return true;
 }
 

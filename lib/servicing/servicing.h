@@ -35,6 +35,7 @@ struct ib_store_info {
 	struct ib_version stack;  /**< newest servicing stack component in the store */
 	unsigned packages, components, deployments;
 	bool unserviceable;       /**< marked so: only looking is possible */
+	bool pe;                  /**< WinPE or WinRE: it starts from memory, Setup never completes in it */
 };
 
 /** A note about something that was not, or not only, done offline. */

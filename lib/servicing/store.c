@@ -129,6 +129,14 @@ bool ib_svc_check_serviceable(const struct ib_store *s, struct ib_error **err)
 	return ib_hint(err, "take an image whose component store was not stripped");
 }
 
+/* A preinstallation or recovery environment, which is one by edition and by the key that tells programs so. */
+static bool is_pe(struct ib_store *s, struct ib_hive *system)
+{
+	g_autofree char *path = g_strdup_printf("ControlSet%03u\\Control\\MiniNT", s->control_set);
+
+	return (s->edition && !g_ascii_strcasecmp(s->edition, "WindowsPE")) || ib_key_find(ib_hive_root(system), path);
+}
+
 /* Servicing stack and counts. */
 static bool read_counts(struct ib_store *s, struct ib_error **err)
 {
@@ -162,6 +170,7 @@ static bool open_store(struct ib_store *s, struct ib_error **err)
 		return ib_throw(err, IB_ERR_INPUT, "image %u is not a Windows image with a component store", s->index);
 	if (!read_system(s, err) || !arch_of_xml(s, err) || !read_software(s, err) || !gate(s, err) || !read_counts(s, err))
 		return false;
+	s->info.pe = is_pe(s, s->hives[IB_HIVE_SYSTEM]);
 	s->info.arch = s->arch;
 	s->info.edition = s->edition ? s->edition : "";
 	s->info.product = s->product ? s->product : "";

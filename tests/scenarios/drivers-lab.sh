@@ -2,7 +2,7 @@
 # Driver packages in an image: what is added lies where Windows looks for it, what must be refused is refused by
 # name and leaves nothing. Judged by hivex, reglookup, libwim and osslsigncode.
 . "$IB_SRC/tests/lib.sh"
-need 7zz wimextract wimverify hivexget hivexregedit reglookup osslsigncode python3 iconv
+need 7zz wimextract wimdir wimverify hivexget hivexregedit reglookup osslsigncode python3 iconv
 lab
 drivers=$media/drivers trust=$keys/lab-root.pem
 service() { "$imgbuild" service "$@" --progress=none; }
@@ -137,4 +137,72 @@ expect 3 'holds 0 INF files' service base.wim:1 --add-driver $media/packages --t
 # 7. verify sees what goes missing
 expect 0 '' service one.wim:1 --put machine.inf=Windows/INF/oem0.inf -o bad.wim
 expect 4 "is not the INF that '$disk' was named after" "$imgbuild" verify bad.wim
+# 8. WinPE and WinRE: what starts at boot is written, the rest is staged for Plug and Play; nothing would run a SetupComplete
+in_pe() { # WIM INDEX NAME: what must be true of it
+	rm -rf pe && mkdir pe
+	wimextract "$1" "$2" /Windows/System32/drivers /Windows/System32/DriverStore/FileRepository /Windows/System32/config /Windows/INF \
+		--dest-dir=pe --preserve-dir-structure > /dev/null 2>&1
+	cmp $drivers/labdisk/labdisk.sys pe/Windows/System32/drivers/labdisk.sys || fail "$3: labdisk.sys is not there at boot"
+	cmp $drivers/labnic/amd64/labnic.sys "pe/Windows/System32/DriverStore/FileRepository/$nic/amd64/labnic.sys" ||
+		fail "$3: labnic is not staged"
+	cp pe/Windows/System32/config/SYSTEM PE
+	is PE "$svc\\labdisk" Start 0
+	# the laboratory's boot images have the database in a hive of its own
+	cp pe/Windows/System32/config/DRIVERS PEDB
+	is PEDB "$db\\DriverPackages\\$disk" '@' oem0.inf
+	is PEDB "$db\\DriverPackages\\$nic" '@' oem1.inf
+	hivexregedit --export PEDB '\' > PE.reg 2> /dev/null
+	grep -qF '\DriverDatabase\DeviceIds\PCI\VEN_1AB0&DEV_1001]' PE.reg || fail "$3: Plug and Play does not know labnic's device"
+	! wimdir "$1" "$2" | grep -i '/SetupComplete' || fail "$3: a SetupComplete that nothing runs"
+}
+both=(--add-driver $drivers/labdisk --add-driver $drivers/labnic --trust "$trust")
+cp "$media/sources/boot.wim" boot.wim
+wimextract base.wim 1 /Windows/System32/Recovery/Winre.wim --dest-dir=re > /dev/null 2>&1
+for image in boot.wim:1 boot.wim:2 re/Winre.wim:1; do
+	expect 0 'Plug and Play takes it from there each time this environment starts' service $image "${both[@]}" -o pe.wim
+	says 'added driver labdisk.inf' '1 services that start at boot' 'left to Windows at each start'
+	! grep -q pnputil said || fail "$image: it speaks of a program that does not run there"
+	in_pe pe.wim ${image##*:} $image
+	expect 0 good "$imgbuild" verify pe.wim --trust "$trust"
+	service $image "${both[@]}" -o pe2.wim > /dev/null && cmp pe.wim pe2.wim || fail "$image: two runs differ"
+done
+refused_pe() { # a file of Windows in the boot image is not replaced either
+	expect 3 'which is of the component' service boot.wim:2 --add-driver $drivers/refused/owned --trust "$trust" -o no.wim
+	[ ! -e no.wim ] || fail "an output of a refusal"
+}
+refused_pe
+# by a profile: the same in all images, a script in install.wim only
+cat > pe.ini <<INI
+[profile]
+name    = pe
+extends = $profile
+release = 2021-09B
+date    = 2021-09-27
+version = 2020.1.2109.21
+[remove]
+components =
+[drivers]
+packages = $drivers/labdisk, $drivers/labnic
+targets  = install, winre, boot
+[media]
+label = PE
+INI
+expect 0 'not published' "$imgbuild" build pe.ini --vars "$vars" --progress=none -o made/pe
+7zz x -y -tUdf -omade made/pe/PE.iso sources/install.wim sources/boot.wim > /dev/null
+wimextract made/sources/install.wim 1 /Windows/System32/Recovery/Winre.wim /Windows/Setup/Scripts/SetupComplete.cmd --dest-dir=made > /dev/null 2>&1
+grep -q 'pnputil /add-driver' made/SetupComplete.cmd || fail "install.wim: nothing is queued"
+in_pe made/sources/boot.wim 1 'boot.wim 1' && in_pe made/sources/boot.wim 2 'boot.wim 2' && in_pe made/Winre.wim 1 winre.wim
+python3 - made/pe/build.json <<'PY' || fail "build.json"
+import json, sys
+d = json.load(open(sys.argv[1]))["drivers"]
+assert [x["images"] for x in d] == [4, 4], d
+PY
+sed -i 's/^targets .*/targets = boot/' pe.ini
+expect 0 'not published' "$imgbuild" build pe.ini --vars "$vars" --progress=none -o made/only
+7zz x -y -tUdf -omade made/only/PE.iso sources/install.wim sources/boot.wim > /dev/null
+in_pe made/sources/boot.wim 2 'boot.wim alone'
+! wimdir made/sources/install.wim 1 | grep -i labdisk || fail "install.wim got a driver it was not to get"
+rm -f made/SetupComplete.cmd
+wimextract made/sources/install.wim 1 /Windows/Setup/Scripts/SetupComplete.cmd --dest-dir=made > /dev/null 2>&1 || true
+! grep -s pnputil made/SetupComplete.cmd || fail "install.wim queues what it does not have"
 echo "driver packages lie where Windows looks for them"
