@@ -332,11 +332,22 @@ static void add_frameworks(const GPtrArray *apps, GHashTable *go, GPtrArray *lin
 	}
 }
 
+/* A bundle, its program and its resource packages are one app: whichever of them is named in full, all go. */
+static bool is_part_of_named(const GPtrArray *apps, const struct ib_appx *a, const char *name)
+{
+	for (guint i = 0; i < apps->len; i++) {
+		const struct ib_appx *named = apps->pdata[i];
+		if (is_named(named, name) && !named->framework && ib_name_equal(named->family, a->family))
+			return true;
+	}
+	return is_named(a, name);
+}
+
 static bool choose(struct ib_store *s, const GPtrArray *apps, const char *name, GHashTable *go, struct ib_error **err)
 {
 	for (guint i = 0; i < apps->len; i++) {
 		struct ib_appx *a = apps->pdata[i];
-		if (!is_named(a, name))
+		if (!is_part_of_named(apps, a, name))
 			continue;
 		if (a->lie) {
 			ib_throw(err, IB_ERR_INPUT, "'%s' is not removed: %s", a->full_name, a->lie);

@@ -175,6 +175,23 @@ mkdir -p app && echo x > app/x
 expect 0 '' "$imgbuild" service "$media/sources/install.wim:1" --put "app=Windows/SystemApps/Imglab.Shell_cw5n1h2txyewy" -o sysapp.wim --progress=none
 expect 3 'is an app of Windows itself' "$imgbuild" service sysapp.wim:1 --remove-appx Imglab.Shell -o no.wim --progress=none
 [ ! -e no.wim ] || fail "a refusal wrote something"
+# one app has a bundle, a program and resource packages: each full name means all of them
+wimdir "$media/sources/install.wim" 1 | grep -o '/WindowsApps/Imglab.Music_[^/]*$' | sed 's,.*/,,' > parts
+[ "$(grep -c . parts)" = 4 ] || { cat parts; fail "the laboratory's app has other parts"; }
+while read -r part; do
+	expect 0 "removed app $part" "$imgbuild" service "$media/sources/install.wim:1" --remove-appx "$part" -o part.wim --progress=none
+	[ "$(grep -c 'removed app Imglab.Music_' said)" = 4 ] || fail "'$part' took only a part of the app"
+	says 'removed framework Imglab.Codecs_'
+	! wimdir part.wim 1 | grep -i 'WindowsApps/Imglab.Music' || fail "a part of the app is left"
+	expect 0 '' "$imgbuild" hive export part.wim:1:SOFTWARE --key 'Microsoft\Windows\CurrentVersion\Appx'
+	! grep 'Imglab.Music' said.out | grep -v Deprovisioned || fail "a part of the app is registered"
+done < parts
+split=$(grep split.language parts)
+cat > split.xml <<XML
+<Package xmlns="http://schemas.microsoft.com/appx/manifest/foundation/windows10"><Identity Name="Imglab.Music" Publisher="CN=Imglab, O=Imglab Laboratory, C=ZZ" Version="10.18081.0.0" ResourceId="split.language-fr"/></Package>
+XML
+expect 0 '' "$imgbuild" service "$media/sources/install.wim:1" --put "split.xml=Program Files/WindowsApps/$split/AppxManifest.xml" -o liar.wim --progress=none
+expect 3 "'$split' is not removed: its manifest says that it is '" "$imgbuild" service liar.wim:1 --remove-appx Imglab.Music -o no.wim --progress=none
 expect 0 'removed app Imglab.Store_' "$imgbuild" service "$media/sources/install.wim:1" --remove-appx Imglab.Store --remove-appx Imglab.Music -o none.wim --progress=none
 says 'removed framework Imglab.Runtime.1.0_' 'removed framework Imglab.Codecs_'
 expect 0 'apps: none' "$imgbuild" inspect none.wim:1

@@ -219,6 +219,24 @@ static void add_package(struct lab_os *os, const char *full_name, const char *ma
 	lab_hive_sz(os->hives[LAB_HIVE_SOFTWARE], key, "Path", value);
 }
 
+/* What a bundle brings beside its program: words of a language, pictures of a size. */
+static void add_resources(struct lab_os *os, const struct app *app, const char *publisher)
+{
+	static const char *const resources[] = { "split.language-de", "split.scale-150" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(resources); i++) {
+		g_autofree char *full = g_strdup_printf("%s_%s_neutral_%s_%s", app->name, app->version, resources[i], publisher);
+		g_autofree char *manifest = g_strdup_printf(
+			"<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n"
+			"<Package xmlns=\"http://schemas.microsoft.com/appx/manifest/foundation/windows10\">\r\n"
+			"  <Identity Name=\"%s\" Publisher=\"" PUBLISHER "\" Version=\"%s\" ResourceId=\"%s\"/>\r\n"
+			"  <Properties>\r\n    <ResourcePackage>true</ResourcePackage>\r\n  </Properties>\r\n</Package>\r\n",
+			app->name, app->version, resources[i]);
+
+		add_package(os, full, "AppxManifest.xml", manifest);
+	}
+}
+
 static void add_apps(struct lab_os *os)
 {
 	g_autoptr(GString) list = g_string_new("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<AppxProvisionList>\r\n"
@@ -237,6 +255,8 @@ static void add_apps(struct lab_os *os)
 		if (apps[i].framework)
 			continue;
 		add_package(os, bundle, "AppxMetadata\\AppxBundleManifest.xml", text);
+		if (i == 0)
+			add_resources(os, &apps[i], id);
 		g_string_append_printf(list, "    <Package FullName=\"%s\" />\r\n", bundle);
 	}
 	g_string_append(list, "  </Provisioned>\r\n  <EndOfLife />\r\n</AppxProvisionList>\r\n");
