@@ -346,7 +346,11 @@ bool ib_store_traces(struct ib_store *s, const struct ib_removal *r, char ***ret
 /* ---- residue ---- */
 
 struct residue {
+	struct ib_store *s;
+	struct ib_error **err;
+	bool failed;       /* err is set */
 	GPtrArray *folded; /* needles, lower case */
+	GPtrArray *wide;   /* GBytes: the same as UTF-16LE, beside folded */
 	bool live;         /* not the store */
 	enum ib_hive_id id;
 	const char *hive;
@@ -367,6 +371,57 @@ static bool is_below(const char *path, const char *const *tops, size_t count)
 	return false;
 }
 
+/* Links and tasks have a program in them. A link has a few thousand bytes, a task rarely more. */
+#define POINTER_MAX (1u << 20)
+
+static bool is_pointer(const char *path)
+{
+	size_t len = strlen(path);
+
+	return (len > 4 && !g_ascii_strcasecmp(path + len - 4, ".lnk")) ||
+	       !g_ascii_strncasecmp(path, DIR_TASKS "\\", strlen(DIR_TASKS "\\"));
+}
+
+/* ASCII letters alone, a byte at a time: what both text and UTF-16 of any alignment bear. */
+static void lower(uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)g_ascii_tolower((char)p[i]);
+}
+
+/* The needle that stands in a file, as text or as UTF-16; NULL: none. */
+static const char *pointer_holds(struct residue *w, const uint8_t *data, size_t len)
+{
+	g_autofree uint8_t *low = g_memdup2(data, len);
+
+	lower(low, len);
+	for (guint i = 0; i < w->folded->len; i++) {
+		const char *needle = w->folded->pdata[i];
+		size_t wide_len;
+		const void *wide = g_bytes_get_data(w->wide->pdata[i], &wide_len);
+		if (memmem(low, len, needle, strlen(needle)) || memmem(low, len, wide, wide_len))
+			return needle;
+	}
+	return NULL;
+}
+
+static void residue_pointer(struct residue *w, const struct ib_node *node, const char *path)
+{
+	g_autoptr(GBytes) bytes = NULL;
+	size_t len;
+
+	if (w->failed || ib_node_size(w->s->image, node) > POINTER_MAX)
+		return;
+	if (!ib_image_read(w->s->image, path, POINTER_MAX, &bytes, w->err)) {
+		w->failed = true;
+		return;
+	}
+	const uint8_t *data = g_bytes_get_data(bytes, &len);
+	const char *needle = len ? pointer_holds(w, data, len) : NULL;
+	if (needle)
+		g_ptr_array_add(w->out, g_strdup_printf("file %s holds '%s'", path, needle));
+}
+
 static void residue_node(struct ib_node *node, const char *path, bool *below, void *data)
 {
 	struct residue *w = data;
@@ -381,6 +436,20 @@ static void residue_node(struct ib_node *node, const char *path, bool *below, vo
 			g_ptr_array_add(w->out, g_strdup_printf("%s %s", *below ? "folder" : "file", path));
 			return;
 		}
+	if (!*below && w->out->len < RESIDUE_MAX && is_pointer(path))
+		residue_pointer(w, node, path);
+}
+
+/* Needles in lower case, as text and as UTF-16. */
+static void add_needle(struct residue *w, const char *trace)
+{
+	char *folded = g_utf8_strdown(trace, -1);
+	size_t len;
+	uint8_t *wide = ib_utf8_to_utf16(folded, &len);
+
+	lower(wide, len);
+	g_ptr_array_add(w->folded, folded);
+	g_ptr_array_add(w->wide, g_bytes_new_take(wide, len));
 }
 
 static bool residue_hit(struct ib_key *key, const struct ib_value *value, const char *needle, void *data)
@@ -402,11 +471,15 @@ bool ib_store_residue(struct ib_store *s, char *const *traces, enum ib_removal_t
 {
 	g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GPtrArray) folded = g_ptr_array_new_with_free_func(g_free);
-	struct residue w = { .folded = folded, .live = technique == IB_REMOVE_EMPTY_WINNER, .out = out };
+	g_autoptr(GPtrArray) wide = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	struct residue w = { .s = s, .err = err, .folded = folded, .wide = wide, .live = technique == IB_REMOVE_EMPTY_WINNER,
+			     .out = out };
 
 	for (char *const *p = traces; *p; p++)
-		g_ptr_array_add(folded, g_utf8_strdown(*p, -1));
+		add_needle(&w, *p);
 	walk(ib_image_root(s->image), "", 0, residue_node, &w);
+	if (w.failed)
+		return ib_while(err, "looking for what refers to the component");
 	for (unsigned id = 0; folded->len && id < IB_HIVE_COUNT; id++) {
 		struct ib_hive *hive;
 		if (!ib_svc_hive_present(s, (enum ib_hive_id)id) || (w.live && id == IB_HIVE_COMPONENTS))

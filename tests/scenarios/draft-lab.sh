@@ -2,7 +2,7 @@
 # A removal manifest drafted from the image takes the component out without a trace; so does one for a program that no
 # package brought. The shipped manifest without one of its lines does not.
 . "$IB_SRC/tests/lib.sh"
-need wimapply wimverify
+need wimapply wimverify wimextract lnkinfo
 lab
 base=$media/sources/install.wim shipped=$IB_SRC/manifests/components/CmitUpdateAgent.ini
 
@@ -107,7 +107,12 @@ printf 'Windows Registry Editor Version 5.00\r\n
 "UseWUServer"=dword:00000001\r\n' > agent.reg
 echo x > agent.cpl && mkdir -p tasks/UpdateAgent && echo x > tasks/UpdateAgent/Check && echo x > tasks/UpdateAgent/Older
 cp agent.cpl CmitUpdateCpl.cpl
+# a link whose name tells nothing, as the laboratory's own component has it; liblnk reads what it leads to
+wimextract "$base" 1 '/ProgramData/Microsoft/Windows/Start Menu/Programs/CMIT/Check for updates.lnk' --dest-dir=. > /dev/null 2>&1
+lnkinfo 'Check for updates.lnk' > lnk.txt || fail "the link is none"
+grep -qF 'UpdateAgent\CmitUpdateAgent.exe' lnk.txt || { cat lnk.txt; fail "where the link leads"; }
 expect 0 '' "$imgbuild" service gone.wim:1 --put agent='Program Files/CMIT' --put agent='ProgramData/CMIT' --put tasks=Windows/System32/Tasks/CMIT \
+	--put 'Check for updates.lnk=ProgramData/Microsoft/Windows/Start Menu/Programs/CMIT/Check for updates.lnk' \
 	--put CmitUpdateCpl.cpl=Windows/System32/ --reg agent.reg -o setup.wim
 run=$IB_BUILD/tool_servicing_run
 python3 - "$shipped" > cases <<'EOF'
@@ -118,7 +123,7 @@ for line in text.split("\n"):
     for item in re.split(r",\s*", m.group(2)) if m else []:
         print(m.group(1).replace("-", "_") + "\t" + item)
 EOF
-[ "$(wc -l < cases)" = 16 ] || { cat cases; fail "the shipped manifest was not understood"; }
+[ "$(wc -l < cases)" = 17 ] || { cat cases; fail "the shipped manifest was not understood"; }
 remove_without() { # N: all lines but the n-th, 0 for all
 	local kind ops=()
 	for kind in files services tasks firewall event_sources values keys; do
@@ -146,9 +151,17 @@ while IFS=$'\t' read -r kind item; do
 	! grep -q '^residue 0$' said.out || { cat said.out; fail "without '$kind = $item' nothing is missed"; }
 	seen=$((seen + 1))
 done < cases
-[ $seen = 12 ] || fail "only $seen lines were missed"
+[ $seen = 13 ] || fail "only $seen lines were missed"
 # with its package in the image the control panel's file is known by the package; and the package's line is needed
 "$run" "$base" 1 list.components=CmitUpdateAgent remove=CmitUpdateAgent > said.out 2>&1 && fail "removed without its package"
 grep -q 'which is not being removed' said.out || fail "the package is not named"
 "$run" "$base" 1 list.packages=CMIT-UpdateAgent-Package remove=CmitUpdateAgent traces | grep -q 'trace CmitUpdateCpl' || fail "traces"
+# a link and a task of other names: what they lead to gives them away
+sed 's,x,C:\\\\Program Files\\\\CMIT\\\\UpdateAgent\\\\CMITUPDATEAGENT.EXE,' agent.cpl > Nightly
+expect 0 '' "$imgbuild" service setup.wim:1 --put Nightly=Windows/System32/Tasks/Nightly \
+	--put 'Check for updates.lnk=Users/Public/Desktop/Updates.lnk' -o led.wim
+expect 4 "file Users\Public\Desktop\Updates.lnk holds 'cmitupdateagent'" "$imgbuild" service led.wim:1 --remove CmitUpdateAgent -o no.wim
+expect 0 '' "$imgbuild" service setup.wim:1 --put Nightly=Windows/System32/Tasks/Nightly -o led.wim
+expect 4 "file Windows\System32\Tasks\Nightly holds '" "$imgbuild" service led.wim:1 --remove CmitUpdateAgent -o no.wim
+[ ! -e no.wim ] || fail "an output of a refusal"
 echo "ok: $seen lines"

@@ -5,10 +5,35 @@
  */
 #include "content_internal.h"
 
+#include "base/unicode.h"
+
 #define HKLM "HKEY_LOCAL_MACHINE\\"
 #define POLICY HKLM "SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate"
 #define AGENT "%ProgramFiles%\\CMIT\\UpdateAgent\\CmitUpdateAgent.exe"
 #define AGENT_CLSID "{6b0f5f0e-1c1d-4e52-9a0e-2f1c7a5d4c10}"
+
+/* Bytes of a Shell Link: header, then strings (description, path from the link, arguments) in UTF-16. */
+static GBytes *shell_link(const char *const strings[3])
+{
+	static const uint8_t head[76] = {
+		0x4c, 0, 0, 0, 0x01, 0x14, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46, /* size, class */
+		0xac, 0, 0, 0,         /* description, relative path, arguments; Unicode */
+		0x20, 0, 0, 0,         /* the target's attributes */
+		[60] = 1,              /* shown as a normal window */
+	};
+	GByteArray *out = g_byte_array_new();
+
+	g_byte_array_append(out, head, sizeof(head));
+	for (unsigned i = 0; i < 3; i++) {
+		size_t len;
+		g_autofree uint8_t *wide = ib_utf8_to_utf16(strings[i], &len);
+		const uint8_t count[2] = { (uint8_t)(len / 2), (uint8_t)(len / 2 >> 8) };
+		g_byte_array_append(out, count, 2);
+		g_byte_array_append(out, wide, (guint)len);
+	}
+	g_byte_array_append(out, (const uint8_t[4]){ 0 }, 4);
+	return g_byte_array_free_to_bytes(out);
+}
 
 static void add_agent_service(const struct lab_making *m)
 {
@@ -40,7 +65,13 @@ void lab_extend_agent(const struct lab_making *m)
 	static const char source[] = HKLM "SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\CmitUpdateAgent";
 	struct lab_directory *d = lab_alloc(m->arena, sizeof(*d));
 
+	static const char *const link[3] = { "Checks for updates now",
+					     "..\\..\\..\\..\\..\\..\\Program Files\\CMIT\\UpdateAgent\\CmitUpdateAgent.exe",
+					     "/check" };
+
 	add_agent_service(m);
+	lab_add_file(m->arena, m->component, "Check for updates.lnk",
+		     "$(runtime.programData)\\Microsoft\\Windows\\Start Menu\\Programs\\CMIT\\", shell_link(link));
 	*d = (struct lab_directory){ .path = "$(runtime.programData)\\CMIT\\UpdateAgent\\Logs\\", .sddl = LAB_WRP_FILE,
 				     .owner = true };
 	g_ptr_array_add(m->component->directories, d);
