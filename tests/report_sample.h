@@ -50,6 +50,8 @@ static inline void sample_full(GPtrArray *keep, struct ib_report *r)
 	r->removed = SAMPLE(keep, { "CmitUpdateAgent", "1 / 14 / 1 / 1 / 27",
 		"leaves the update server at 127.0.0.1 on new machines until group policy applies" });
 	r->features = SAMPLE(keep, { "SMB1Protocol", "off", "not needed by this customer" });
+	r->changes = SAMPLE(keep, { "Imglab.Music", "app", "not for clients of a bank" }, { "Program Files\\Lab", "files", NULL },
+		{ "settings.reg", "registry", NULL }, { "Windows\\Panther\\unattend.xml", "unattend", NULL });
 	r->notes = SAMPLE(keep,
 		{ "amd64_lab-wmi-provider_31bf3856ad364e35_10.0.17763.2183_none_1f2e3d4c5b6a7980", "mof: its WMI classes are compiled at the first start only", "mof" },
 		{ "\\CMIT\\Telemetry\\Daily", "the task's file is in place; the scheduler learns of it at the first start", "first-boot-task" },
@@ -86,6 +88,7 @@ static inline void sample_hostile(GPtrArray *keep, struct ib_report *r)
 	r->updates = SAMPLE(keep, { EVIL, EVIL "; " EVIL, EVIL });
 	r->removed = SAMPLE(keep, { EVIL, EVIL, EVIL });
 	r->features = SAMPLE(keep, { EVIL, EVIL, EVIL });
+	r->changes = SAMPLE(keep, { EVIL, EVIL, EVIL });
 	r->notes = SAMPLE(keep, { EVIL, EVIL, EVIL });
 	r->risks_en = SAMPLE(keep, { "only English", EVIL, NULL });
 	r->superseded = SAMPLE(keep, { EVIL, NULL, NULL });

@@ -189,6 +189,21 @@ static void fill_features(const struct build *b, struct lists *l, struct ib_repo
 	}
 }
 
+/* Apps taken out, registry files, files, answer file: what no other list has. */
+static void fill_changes(const struct build *b, struct lists *l, struct ib_report *r)
+{
+	r->changes = list_new(l);
+	for (guint i = 0; i < b->apps->len; i++) {
+		const struct app_item *item = g_ptr_array_index(b->apps, i);
+		g_autofree char *reason_key = g_strconcat("reason.", item->name, NULL);
+		list_add(l, r->changes, item->name, g_strdup("app"), ib_ini_text(b->p, "remove", reason_key));
+	}
+	for (guint i = 0; i < b->added->len; i++) {
+		const struct added_item *item = g_ptr_array_index(b->added, i);
+		list_add(l, r->changes, item->name, g_strdup(item->stage), NULL);
+	}
+}
+
 static void fill_words(const struct build *b, struct lists *l, GPtrArray **list, const char *section, const char *key)
 {
 	*list = list_new(l);
@@ -274,6 +289,7 @@ bool report_apply(struct build *b, struct ib_progress *progress, struct ib_error
 	fill_updates(b, &l, &r);
 	fill_removals(b, &l, &r);
 	fill_features(b, &l, &r);
+	fill_changes(b, &l, &r);
 	fill_words(b, &l, &r.upgrade_from, "metadata", "upgrade-from");
 	fill_tests(b, &l, &r);
 	r.notes = b->notes;

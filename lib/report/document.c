@@ -95,7 +95,7 @@ static void add_lists(struct ib_xml_node *root, const struct ib_report *r)
 		const GPtrArray *items;
 	} lists[] = {
 		{ "updates", r->updates }, { "skipped", r->skipped },	    { "removed", r->removed },
-		{ "features", r->features }, { "notes", r->notes },	    { "tests", r->tests },
+		{ "features", r->features }, { "changes", r->changes }, { "notes", r->notes },	    { "tests", r->tests },
 		{ "superseded", r->superseded }, { "upgrade-from", r->upgrade_from }, { "approvals", r->approvals },
 		{ "after-upgrade", r->after_upgrade },
 	};

@@ -35,6 +35,7 @@ struct ib_report {
 	GPtrArray *skipped;     /**< packages found but not installed, with the reason */
 	GPtrArray *removed;     /**< components, detail = counts, reason = from the profile */
 	GPtrArray *features;    /**< detail = "on"/"off", reason */
+	GPtrArray *changes;     /**< what else the profile changed: name, detail = "app", "registry", "files" or "unattend", reason */
 	const char *update_server; /**< NULL: empty, a reported risk */
 	GPtrArray *notes;       /**< what could not be done offline: name = component, detail = sentence */
 	GPtrArray *risks_en, *risks_zh;       /**< of the removed components, from their manifests: name = component, detail */

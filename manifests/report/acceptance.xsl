@@ -66,6 +66,10 @@
         <td>
           <xsl:call-template name="clause-text"><xsl:with-param name="id" select="$id"/></xsl:call-template>
           <span class="v"><xsl:value-of select="name"/></span>
+          <xsl:if test="$list = 'changes'">
+            <xsl:call-template name="term"><xsl:with-param name="id">colon</xsl:with-param></xsl:call-template>
+            <xsl:call-template name="change-word"/>
+          </xsl:if>
           <xsl:if test="$list = 'features'">
             <xsl:call-template name="term"><xsl:with-param name="id">colon</xsl:with-param></xsl:call-template>
             <xsl:call-template name="word"><xsl:with-param name="kind">state</xsl:with-param><xsl:with-param name="word" select="detail"/></xsl:call-template>
@@ -98,7 +102,8 @@
         <xsl:call-template name="tick-items"><xsl:with-param name="list">updates</xsl:with-param><xsl:with-param name="id">check-update</xsl:with-param></xsl:call-template>
         <xsl:call-template name="tick-items"><xsl:with-param name="list">removed</xsl:with-param><xsl:with-param name="id">check-removed</xsl:with-param></xsl:call-template>
         <xsl:call-template name="tick-items"><xsl:with-param name="list">features</xsl:with-param><xsl:with-param name="id">check-feature</xsl:with-param></xsl:call-template>
-        <xsl:if test="not(key('list', 'updates|')/item | key('list', 'removed|')/item | key('list', 'features|')/item)">
+        <xsl:call-template name="tick-items"><xsl:with-param name="list">changes</xsl:with-param><xsl:with-param name="id">check-change</xsl:with-param></xsl:call-template>
+        <xsl:if test="not(key('list', 'updates|')/item | key('list', 'removed|')/item | key('list', 'features|')/item | key('list', 'changes|')/item)">
           <xsl:call-template name="tick"><xsl:with-param name="id">check-no-changes</xsl:with-param></xsl:call-template>
         </xsl:if>
         <xsl:call-template name="tick"><xsl:with-param name="id">check-server</xsl:with-param></xsl:call-template>

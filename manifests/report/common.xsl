@@ -247,6 +247,15 @@
     </xsl:choose>
   </xsl:template>
 
+  <!-- What was done to an item of the list of other changes; a word that the glossary does not know as it stands. -->
+  <xsl:template name="change-word">
+    <xsl:variable name="t" select="key('term', concat($lang, '|change-', detail))"/>
+    <xsl:choose>
+      <xsl:when test="$t"><xsl:value-of select="$t"/></xsl:when>
+      <xsl:otherwise><span class="v"><xsl:value-of select="detail"/></span></xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
   <xsl:template name="removed-table">
     <xsl:choose>
       <xsl:when test="key('list', 'removed|')/item">

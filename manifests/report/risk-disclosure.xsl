@@ -69,7 +69,9 @@
     <xsl:call-template name="removed-table"/>
     <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">4</xsl:with-param><xsl:with-param name="id">h-features</xsl:with-param></xsl:call-template>
     <xsl:call-template name="features"/>
-    <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">5</xsl:with-param><xsl:with-param name="id">h-server</xsl:with-param></xsl:call-template>
+    <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">5</xsl:with-param><xsl:with-param name="id">h-changes</xsl:with-param></xsl:call-template>
+    <xsl:call-template name="changes"/>
+    <xsl:call-template name="h3"><xsl:with-param name="n">2</xsl:with-param><xsl:with-param name="m">6</xsl:with-param><xsl:with-param name="id">h-server</xsl:with-param></xsl:call-template>
     <xsl:call-template name="server"/>
     <xsl:call-template name="p"><xsl:with-param name="id">server-migration</xsl:with-param></xsl:call-template>
     <xsl:if test="key('list', 'after-upgrade|')/item">
@@ -101,6 +103,31 @@
         </table>
       </xsl:when>
       <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">skipped-none</xsl:with-param></xsl:call-template></xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
+  <xsl:template name="changes">
+    <xsl:choose>
+      <xsl:when test="key('list', 'changes|')/item">
+        <xsl:call-template name="p"><xsl:with-param name="id">changes-intro</xsl:with-param></xsl:call-template>
+        <table>
+          <thead><tr>
+            <xsl:call-template name="th"><xsl:with-param name="id">change-what</xsl:with-param></xsl:call-template>
+            <xsl:call-template name="th"><xsl:with-param name="id">change-kind</xsl:with-param></xsl:call-template>
+            <xsl:call-template name="th"><xsl:with-param name="id">reason</xsl:with-param></xsl:call-template>
+          </tr></thead>
+          <tbody>
+            <xsl:for-each select="key('list', 'changes|')/item">
+              <tr>
+                <th scope="row"><xsl:call-template name="value"><xsl:with-param name="node" select="name"/></xsl:call-template></th>
+                <td><xsl:call-template name="change-word"/></td>
+                <xsl:call-template name="td"><xsl:with-param name="node" select="reason"/></xsl:call-template>
+              </tr>
+            </xsl:for-each>
+          </tbody>
+        </table>
+      </xsl:when>
+      <xsl:otherwise><xsl:call-template name="p"><xsl:with-param name="id">changes-none</xsl:with-param></xsl:call-template></xsl:otherwise>
     </xsl:choose>
   </xsl:template>
 
