@@ -5,6 +5,12 @@
 
 #include "archive/archive.h"
 
+/* The update with the file it was judged in: another one that comes under its name later is nobody's business. */
+struct setup_update {
+	struct ib_setup_update pub;
+	struct ib_input *in;
+};
+
 static void file_free(gpointer p)
 {
 	struct ib_setup_file *f = p;
@@ -22,6 +28,7 @@ void ib_setup_update_free(struct ib_setup_update *u)
 	g_free(u->signer);
 	g_free(u->anchor);
 	g_free(u->time);
+	ib_input_unref(((struct setup_update *)u)->in);
 	g_free(u);
 }
 
@@ -119,13 +126,13 @@ static bool judge(struct ib_setup_update *u, struct ib_input *in, const struct i
 bool ib_setup_update_open(const char *path, const struct ib_anchors *anchors, struct ib_setup_update **ret,
 			  struct ib_error **err)
 {
-	struct ib_setup_update *u = g_new0(struct ib_setup_update, 1);
+	struct setup_update *own = g_new0(struct setup_update, 1);
+	struct ib_setup_update *u = &own->pub;
 	struct ib_archive *a = NULL;
-	ib_auto_input in = NULL;
 
 	u->path = g_strdup(path);
 	u->files = g_ptr_array_new_with_free_func(file_free);
-	bool ok = ib_input_open(path, &in, err) && judge(u, in, anchors, err) && ib_archive_open(in, &a, err) &&
+	bool ok = ib_input_open(path, &own->in, err) && judge(u, own->in, anchors, err) && ib_archive_open(own->in, &a, err) &&
 		  list_files(u, a, err);
 	ib_archive_free(a);
 	if (!ok) {
@@ -140,11 +147,10 @@ bool ib_setup_update_each(const struct ib_setup_update *u, ib_setup_fn fn, void 
 {
 	struct ib_archive_member m;
 	struct ib_archive *a = NULL;
-	ib_auto_input in = NULL;
 	bool more = true;
 
-	if (!ib_input_open(u->path, &in, err) || !ib_archive_open(in, &a, err))
-		return false;
+	if (!ib_archive_open(((const struct setup_update *)u)->in, &a, err))
+		return ib_while(err, "reading the setup update '%s'", u->path);
 	bool ok = true;
 	while (ok && more) {
 		g_autoptr(GBytes) bytes = NULL;
