@@ -117,7 +117,7 @@ bool ib_svc_mum(struct ib_store *s, const char *package_id, const struct ib_mum 
 	if (mum || !ib_image_find(s->image, path))
 		return true;
 	if (!ib_image_read(s->image, path, METADATA_LIMIT, &bytes, err) || !ib_mum_parse(bytes, name, &mum, err))
-		return ib_while(err, "reading the installed package '%s'", package_id);
+		return ib_svc_damaged(err) || ib_while(err, "reading the installed package '%s'", package_id);
 	g_hash_table_insert(s->mums, g_steal_pointer(&folded), mum);
 	*ret = mum;
 	return true;

@@ -25,6 +25,16 @@ static bool read_log(struct ib_image *image, const char *hive, const char *suffi
 	return !node || !ib_node_size(image, node) || ib_image_read(image, path, HIVE_LIMIT, ret, err);
 }
 
+bool ib_svc_damaged(struct ib_error **err)
+{
+	enum ib_code code = ib_error_code(*err);
+
+	if ((code != IB_ERR_INPUT && code != IB_ERR_VERIFY) || ib_error_hint(*err))
+		return false;
+	return ib_hint(err, "the image is damaged: start from a fresh copy, its SHA-256 compared with the published one; "
+			    "`imgbuild verify` lists what is wrong with this one");
+}
+
 bool ib_image_hive_load(struct ib_image *image, const char *path, bool accept_dirty, struct ib_hive **ret,
 			struct ib_error **err)
 {
@@ -40,11 +50,7 @@ bool ib_image_hive_load(struct ib_image *image, const char *path, bool accept_di
 		return false;
 	options.log1 = log1;
 	options.log2 = log2;
-	if (ib_hive_load(bytes, &options, ret, err))
-		return true;
-	if (!ib_error_hint(*err))
-		ib_hint(err, "the image is damaged: start from a fresh copy, its SHA-256 compared with the published one");
-	return ib_while(err, "loading the hive '%s'", path);
+	return ib_hive_load(bytes, &options, ret, err) || ib_svc_damaged(err) || ib_while(err, "loading the hive '%s'", path);
 }
 
 bool ib_svc_hive_present(const struct ib_store *s, enum ib_hive_id id)

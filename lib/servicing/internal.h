@@ -27,6 +27,9 @@
 
 /* Limits. A real manifest has at most 3 MB, a catalog 10 MB, a SOFTWARE hive 150 MB. */
 #define METADATA_LIMIT (64u << 20)
+
+/** Say what to do about an image whose own files are wrong, unless something better is said already: false. */
+bool ib_svc_damaged(struct ib_error **err);
 #define HIVE_LIMIT (1024u << 20)
 
 #define PATH_CBS "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing"

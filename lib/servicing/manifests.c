@@ -110,7 +110,7 @@ static bool check_hash(const struct reading *r, const struct ib_manifest *m, str
 		return true;
 	g_autofree char *is = ib_hex(m->sha256, sizeof(m->sha256)), *must = ib_hex(r->want, sizeof(r->want));
 	ib_throw(err, IB_ERR_VERIFY, "the manifest has SHA-256 %s, its component key says %s", is, must);
-	return ib_hint(err, "the component store of the image is damaged");
+	return ib_svc_damaged(err);
 }
 
 static bool read_one(struct ib_wim *wim, GBytes *dictionary, struct reading *r, struct ib_error **err)
@@ -119,7 +119,7 @@ static bool read_one(struct ib_wim *wim, GBytes *dictionary, struct reading *r, 
 
 	if (!ib_wim_read_shared(wim, r->blob, METADATA_LIMIT, &stored, err) ||
 	    !parse(stored, dictionary, r->name, &r->manifest, err))
-		return ib_while(err, "reading the manifest '%s' of the image", r->name);
+		return ib_svc_damaged(err) || ib_while(err, "reading the manifest '%s' of the image", r->name);
 	return check_hash(r, r->manifest, err) ||
 	       ib_while(err, "reading the manifest '%s' of the image", r->name);
 }

@@ -311,6 +311,43 @@ static bool file_exists(struct check *c, const char *folder, const char *name, c
 	return ib_image_find(c->s->image, path) != NULL;
 }
 
+static bool has_member(const struct ib_catalog *catalog, GBytes *bytes)
+{
+	static const enum ib_digest_algorithm kinds[] = { IB_DIGEST_SHA256, IB_DIGEST_SHA1 }; /* the latter: Windows 7 */
+	uint8_t hash[IB_DIGEST_MAX];
+	size_t len;
+	const void *data = g_bytes_get_data(bytes, &len);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		ib_digest_bytes(kinds[i], data, len, hash);
+		if (ib_catalog_has(catalog, kinds[i], hash))
+			return true;
+	}
+	return false;
+}
+
+/* The description is what it is called, and its catalog has it. */
+static bool check_mum(struct check *c, const char *id, struct ib_error **err)
+{
+	g_autofree char *cat = g_strdup_printf(DIR_PACKAGES "\\%s.cat", id);
+	g_autoptr(GBytes) bytes = NULL;
+	const struct ib_mum *mum;
+	ib_auto_catalog catalog = NULL;
+	ib_auto_error why = NULL;
+	ib_auto_error why_not = NULL;
+
+	if (!ib_svc_mum(c->s, id, &mum, &why))
+		return unreadable(c, "package-unreadable", id, &why, err);
+	if (!mum || !ib_image_find(c->s->image, cat))
+		return true; /* said already */
+	if (!ib_image_read(c->s->image, cat, IB_CATALOG_MAX, &bytes, &why_not) ||
+	    !ib_catalog_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), cat, &catalog, &why_not))
+		return unreadable(c, "package-catalog-unreadable", id, &why_not, err);
+	if (!has_member(catalog, mum->bytes))
+		found(c, "package-not-signed", id, "its .mum is not a member of its catalog");
+	return true;
+}
+
 static bool check_packages(struct check *c, struct ib_error **err)
 {
 	struct ib_hive *software;
@@ -325,6 +362,8 @@ static bool check_packages(struct check *c, struct ib_error **err)
 			found(c, "package-file-missing", id, "the registry has the package, its .mum is missing");
 		if (!file_exists(c, DIR_PACKAGES, id, ".cat"))
 			found(c, "package-catalog-missing", id, "the package has no catalog");
+		if (!check_mum(c, id, err))
+			return false;
 	}
 	struct ib_node *files = ib_image_find(c->s->image, DIR_PACKAGES);
 	for (struct ib_node *n = files ? ib_node_first(files) : NULL; n; n = ib_node_next(n)) {

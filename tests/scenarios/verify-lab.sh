@@ -70,6 +70,11 @@ files projection-missing 'delete /Windows/System32/notepad.exe'
 files projection-differs 'add other /Windows/System32/kernel32.dll'
 files projection-unlinked 'add x/kernel32.dll /Windows/System32/kernel32.dll'
 files package-file-missing "delete \"$mum\""
+files package-unreadable "add other \"$mum\""
+wimextract base.wim 1 "$mum" --dest-dir=x > /dev/null 2>&1
+cp "x/$(basename "$mum")" longer.mum && echo >> longer.mum
+files package-not-signed "add longer.mum \"$mum\""
+files package-catalog-unreadable "add other \"${mum%.mum}.cat\""
 files package-catalog-missing "delete \"${mum%.mum}.cat\""
 files catalog-missing "delete $catalog"
 files catalog-hash "add other $catalog"
