@@ -69,6 +69,12 @@ dir=made/x iso=made/x/EXTRAS.iso
 for word in '"published" : "oem0.inf"' '"boot_services"' 'kept framework' '"settings.reg"' 'Windows\\Lab\\key.txt' driver-first-boot; do
 	grep -qF -- "$word" $dir/build.json || fail "build.json does not say $word"
 done
+for word in Imglab.Music 'not for clients of a bank' settings.reg wow.reg 'Program Files\Lab' 'Windows\Lab\key.txt' 'Windows\Panther\unattend.xml'; do
+	for paper in risk-disclosure.en risk-disclosure.zh-CN acceptance.en; do
+		[ "$paper:$word" = 'acceptance.en:not for clients of a bank' ] || grep -qF -- "$word" $dir/papers/$paper.html ||
+			fail "$paper does not name $word"
+	done
+done
 grep -qF labdisk.inf $dir/papers/risk-disclosure.en.html || fail "the papers do not name the driver"
 expect 0 good "$imgbuild" verify $dir --trust "$trust" --full
 

@@ -105,15 +105,21 @@ done
 ! grep -q '127\.0\.0\.1' have want || fail "the old address stands"
 [ -s want ] || fail "the image has no policy of its own"
 
-# Wine's reg.exe understands every line of it (it runs them on a registry of its own)
+# Wine's reg.exe runs every line of it, on a registry into which the same has been migrated
 if command -v wine > /dev/null && [ "${IB_WINE:-yes}" = yes ]; then
 	export WINEPREFIX=$work/wine WINEDEBUG=-all DISPLAY=
 	at_end+=("wineserver -k || true")
 	if timeout 300 wine reg add 'HKLM\SOFTWARE\Probe' /v A /t REG_SZ /d b /f > /dev/null 2>&1; then
+		gone=('Microsoft\Windows\CurrentVersion\Run /v CmitUpdateAgent' 'Microsoft\Windows\CurrentVersion\Uninstall\CmitUpdateAgent'
+			'CMIT\UpdateAgent' 'Classes\CLSID\{6b0f5f0e-1c1d-4e52-9a0e-2f1c7a5d4c10}')
+		in_wine() { timeout 60 wine reg query "HKLM\\SOFTWARE\\${1%% /v *}" ${1#"${1%% /v *}"} > query.out 2>&1; }
+		sed 's/^\[\\/[HKEY_LOCAL_MACHINE\\SOFTWARE\\/' carry.reg > migrated.reg
+		timeout 120 wine reg import migrated.reg > import.out 2>&1 || { cat import.out; fail "Wine does not import what was migrated"; }
+		for key in "${gone[@]}"; do in_wine "$key" || { cat query.out; fail "Wine has no '$key' before"; }; done
 		grep '^reg ' "$step" | sed 's/\r$//' > only.cmd
 		{ printf '@echo off\r\n'; sed 's/$/ || echo FAILED %errorlevel%/' only.cmd | sed 's/$/\r/'; } > run.cmd
 		timeout 300 wine cmd /c run.cmd > wine.out 2>&1 || true
-		grep '^reg add' only.cmd | wc -l > adds
+		for key in "${gone[@]}"; do ! in_wine "$key" || { cat query.out; fail "Wine has '$key' after the step"; }; done
 		timeout 60 wine reg query 'HKLM\SOFTWARE\CMGE\Image' > query.out 2>&1 || { cat wine.out query.out; fail "Wine wrote nothing"; }
 		grep -q 'Version.*REG_SZ.*2020\.' query.out || { cat query.out; fail "Wine's values"; }
 		timeout 60 wine reg query 'HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate' | grep -q 'WUServer.*http' || fail "Wine's policy"
