@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define COPY_PAGE 4096u
@@ -26,6 +28,7 @@ struct copy {
 	struct ib_input *in;
 	int direct;     /* the output once more, past the page cache; -1: not that way */
 	int pipe[2];    /* pages on their way there */
+	bool no_clone;  /* the file system shares no blocks: the first piece was asked for */
 	bool no_kernel; /* other file system, or full disk */
 	uint8_t *buf;
 };
@@ -98,6 +101,14 @@ static bool copy_directly(struct copy *c, int in, uint64_t at, uint64_t to, uint
 	return true;
 }
 
+/* Sharing blocks beats copying them, by whom ever. */
+static bool clone_pages(const struct copy *c, int in, uint64_t at, uint64_t to, uint64_t n)
+{
+	struct file_clone_range range = { .src_fd = in, .src_offset = at, .src_length = n, .dest_offset = to };
+
+	return ioctl(c->out->fd, FICLONERANGE, &range) == 0;
+}
+
 static void close_direct(struct copy *c)
 {
 	ib_fd_close(&c->direct);
@@ -113,6 +124,13 @@ static bool copy_piece(struct copy *c, uint64_t offset, uint64_t in_offset, uint
 	enum way way;
 
 	*n = next_piece(c, at, to, run, &way);
+	if (in >= 0 && way == WAY_DIRECT && !c->no_clone) {
+		if (clone_pages(c, in, at, to, *n)) {
+			close_direct(c); /* the kernel's way shares what follows, too */
+			return true;
+		}
+		c->no_clone = true;
+	}
 	if (in >= 0 && way == WAY_DIRECT) {
 		if (copy_directly(c, in, at, to, n))
 			return true;
