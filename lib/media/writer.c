@@ -131,7 +131,7 @@ static bool check_path(const char *path, struct ib_error **err)
 	for (guint i = 0; i < count; i++) {
 		const char *fault = name_fault(parts[i]);
 		if (fault)
-			return ib_throw(err, IB_ERR_INPUT, "name '%s' in '%s' %s", parts[i], path, fault);
+			return ib_throw(err, IB_ERR_INPUT, "a name that %s: '%s', in '%s'", fault, parts[i], path);
 	}
 	return true;
 }

@@ -205,8 +205,6 @@ Test(build_files, refused)
 		{ "[files]\nData\\..\\x = a.txt\n", "'Data\\..': Windows takes no name that ends with '.'" },
 		{ "[files]\nData\\con = a.txt\n", "con" },
 		{ "[files]\n\\ = a.txt\n", "needs a path in the image" },
-		{ "[file:x]\npath = Data\\x\n", "section '[file:x]' has no 'source'" },
-		{ "[file:x]\nsource = a.txt\n", "section '[file:x]' has no 'path'" },
 		{ "[file:x]\npath = Data\\x\nsource = a.txt\nowner = nobody\n", "reading the owner 'nobody'" },
 		{ "[file:x]\npath = Data\\x\nsource = a.txt\nsddl = D:(X)\n", "reading the descriptor of 'Data\\x', " },
 	};
