@@ -102,7 +102,8 @@ bool ib_output_read(const struct ib_output *out, uint64_t offset, void *buf, siz
 
 /**
  * Copy a range from an input: by the disk itself where that can be done (O_DIRECT out of the source's pages; only when
- * the output says `once`), else by the kernel (copy_file_range), else through a buffer. progress may be NULL.
+ * the output says `once`, and the file system cannot share blocks), else by the kernel (copy_file_range, which shares
+ * them), else through a buffer. progress may be NULL.
  */
 bool ib_output_copy(const struct ib_output *out, uint64_t offset, struct ib_input *in, uint64_t in_offset,
 		    uint64_t len, struct ib_progress *progress, struct ib_error **err) IB_MUST_CHECK;
