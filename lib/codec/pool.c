@@ -27,6 +27,7 @@ struct ib_codec_pool {
 	GCond work, done;
 	struct slot *slots;
 	size_t count, block;
+	bool judge; /* blocks that look compressed stay plain */
 	uint64_t head, next, tail;
 	unsigned idle;    /* workers that wait; waking nobody costs a system call, too */
 	uint64_t awaited; /* the block the caller waits for; UINT64_MAX: none */
@@ -62,7 +63,8 @@ static gpointer work(gpointer data)
 	g_mutex_lock(&p->lock);
 	while ((s = take(p))) {
 		g_mutex_unlock(&p->lock);
-		s->stored = ib_compress(w->compressor, s->data, s->len, w->out, p->block);
+		if (!p->judge || !ib_compress_futile(s->data, s->len))
+			s->stored = ib_compress(w->compressor, s->data, s->len, w->out, p->block);
 		if (s->stored > 0) {
 			uint8_t *plain = s->data;
 			s->data = w->out;
@@ -108,6 +110,7 @@ bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsign
 	p->threads = CLAMP(threads ? threads : g_get_num_processors(), 1, POOL_THREADS_MAX);
 	p->count = CLAMP(POOL_BYTES / MAX(block, 1), 2 * p->threads, POOL_SLOTS_MAX);
 	p->block = block;
+	p->judge = codec != IB_CODEC_LZMS; /* which reaches further and filters deltas */
 	p->slots = g_new0(struct slot, p->count);
 	p->workers = g_new0(struct worker, p->threads);
 	p->sink = sink;

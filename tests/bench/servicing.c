@@ -7,8 +7,8 @@
  *   bench_servicing plan WIM CAB               the store, the package, what installing it would do
  *   bench_servicing parse WIM                  all manifests on one core, unpacked before
  *   bench_servicing install WIM CAB OUT        package and store opened, installed, committed; then the WIM written
- *   bench_servicing floor CAB WIM              its payload read, hashed twice, and compressed by libwim's codec; then the
- *                                              WIM's hives, which installing makes anew: hashed once and compressed
+ *   bench_servicing floor CAB WIM OUT          its payload read, hashed twice, and compressed by libwim's codec; then what
+ *                                              else OUT has and WIM has not, read before: hashed once and compressed
  *   bench_servicing verify WIM
  */
 #include "tests/bench/servicing_world.h"
@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "archive/archive.h"
-#include "codec/codec.h"
+#include "tests/bench/libwim_floor.h"
 
 static double now(void)
 {
@@ -174,16 +174,10 @@ static void install(char **a)
 	ib_wim_free(wim);
 }
 
-static bool drop(void *data, void *tag, const uint8_t *bytes, size_t stored, size_t plain, struct ib_error **err)
+/* hash: gets the last digest's. */
+static void hash_and_put(GBytes *bytes, struct floor *floor, struct ib_digest *const *digests, unsigned count,
+			 uint8_t *hash)
 {
-	*(uint64_t *)data += stored;
-	return true;
-}
-
-static void hash_and_put(GBytes *bytes, struct ib_codec_pool *pool, struct ib_digest *const *digests, unsigned count)
-{
-	struct ib_error *err = NULL;
-	uint8_t hash[IB_DIGEST_MAX];
 	gsize len;
 	const uint8_t *data = g_bytes_get_data(bytes, &len);
 
@@ -191,45 +185,31 @@ static void hash_and_put(GBytes *bytes, struct ib_codec_pool *pool, struct ib_di
 		ib_digest_update(digests[i], data, len);
 		ib_digest_final(digests[i], hash);
 	}
-	for (gsize at = 0; at < len; at += 32768)
-		must(ib_codec_pool_put(pool, NULL, data + at, MIN(32768, len - at), &err), err);
+	floor_put(floor, bytes);
 }
 
-static void floor_hives(const char *path, struct ib_codec_pool *pool, struct ib_digest *const *digest)
+static void read_member(GBytes **ret, struct ib_archive *archive)
 {
-	static const enum ib_hive_id ids[] = { IB_HIVE_SOFTWARE, IB_HIVE_SYSTEM, IB_HIVE_COMPONENTS };
-	GBytes *hives[G_N_ELEMENTS(ids)];
-	struct ib_image *image;
 	struct ib_error *err = NULL;
-	struct ib_wim *wim;
 
-	must(ib_wim_open_file(path, NULL, &wim, &err) && ib_wim_image(wim, 1, &image, &err), err);
-	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
-		must(ib_image_read(image, ib_hive_path(ids[i]), WORLD_LIMIT, &hives[i], &err), err);
-	double start = now(), cpu = processor();
-	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
-		hash_and_put(hives[i], pool, digest, 1);
-	must(ib_codec_pool_flush(pool, &err), err);
-	printf(" hives=%.3f hives_cpu=%.2f", now() - start, processor() - cpu);
-	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
-		g_bytes_unref(hives[i]);
-	ib_wim_free(wim);
+	must(ib_archive_bytes(archive, WORLD_LIMIT, ret, &err), err);
 }
 
-static void floor_of(char **a)
+/* The payload of CAB. seen: gets the SHA-1 of each file. */
+static void floor_payload(const char *cab, struct ib_digest *const *digests, GHashTable *seen)
 {
-	struct ib_digest *const digests[2] = { ib_digest_new(IB_DIGEST_SHA256), ib_digest_new(IB_DIGEST_SHA1) };
 	struct ib_archive_member member;
 	struct ib_archive *archive;
-	struct ib_codec_pool *pool;
+	struct floor floor;
 	ib_auto_input in = NULL;
 	struct ib_error *err = NULL;
-	uint64_t stored = 0, payload = 0;
+	uint8_t hash[IB_DIGEST_MAX];
+	uint64_t payload = 0;
 	bool more;
 	double start = now();
 
-	must(ib_codec_pool_new(IB_CODEC_LZX, 32768, 20, 0, drop, &stored, &pool, &err) && ib_input_open(a[0], &in, &err) &&
-	     ib_archive_open(in, &archive, &err), err);
+	floor_start(&floor, 20);
+	must(ib_input_open(cab, &in, &err) && ib_archive_open(in, &archive, &err), err);
 	for (;;) {
 		must(ib_archive_next(archive, &member, &more, &err), err);
 		if (!more)
@@ -237,18 +217,71 @@ static void floor_of(char **a)
 		if (!strchr(member.name, '\\'))
 			continue;
 		GBytes *bytes;
-		must(ib_archive_bytes(archive, WORLD_LIMIT, &bytes, &err), err);
-		hash_and_put(bytes, pool, digests, 2);
+		read_member(&bytes, archive);
+		hash_and_put(bytes, &floor, digests, 2, hash);
+		g_hash_table_add(seen, ib_hex(hash, IB_WIM_HASH_SIZE));
 		payload += g_bytes_get_size(bytes);
 		g_bytes_unref(bytes);
 	}
-	must(ib_codec_pool_flush(pool, &err), err);
+	gint64 stored = floor_end(&floor);
 	printf("floor=%.3f payload=%.0f stored=%.0f", now() - start, (double)payload / 1e6, (double)stored / 1e6);
 	print_usage();
-	floor_hives(a[1], pool, digests + 1);
-	putchar('\n');
-	ib_codec_pool_free(pool);
 	ib_archive_free(archive);
+}
+/* Everything below dir that seen does not hold yet: read into found when it is not NULL. */
+static void collect(struct ib_wim *wim, struct ib_node *dir, GHashTable *seen, GPtrArray *found)
+{
+	for (struct ib_node *n = ib_node_first(dir); n; n = ib_node_next(n)) {
+		const uint8_t *hash = ib_node_hash(n);
+		struct ib_error *err = NULL;
+		GBytes *bytes;
+		collect(wim, n, seen, found);
+		if (!hash || !g_hash_table_add(seen, ib_hex(hash, IB_WIM_HASH_SIZE)) || !found)
+			continue;
+		must(ib_wim_read_blob(wim, hash, WORLD_LIMIT, &bytes, &err), err);
+		g_ptr_array_add(found, bytes);
+	}
+}
+
+static void collect_image(const char *path, GHashTable *seen, GPtrArray *found)
+{
+	struct ib_image *image;
+	struct ib_error *err = NULL;
+	struct ib_wim *wim;
+
+	must(ib_wim_open_file(path, NULL, &wim, &err) && ib_wim_image(wim, 1, &image, &err), err);
+	collect(wim, ib_image_root(image), seen, found);
+	ib_wim_free(wim);
+}
+
+/* What else installing made: manifests, catalogs, hives. */
+static void floor_rest(GPtrArray *rest, struct ib_digest *const *digest)
+{
+	uint8_t hash[IB_DIGEST_MAX];
+	struct floor floor;
+	uint64_t bytes = 0;
+	double start = now(), cpu = processor();
+
+	floor_start(&floor, 20);
+	for (guint i = 0; i < rest->len; i++) {
+		bytes += g_bytes_get_size(rest->pdata[i]);
+		hash_and_put(rest->pdata[i], &floor, digest, 1, hash);
+	}
+	floor_end(&floor);
+	printf(" rest=%.3f rest_cpu=%.2f rest_files=%u rest_mb=%.0f\n", now() - start, processor() - cpu, rest->len,
+	       (double)bytes / 1e6);
+}
+
+static void floor_of(char **a)
+{
+	struct ib_digest *const digests[2] = { ib_digest_new(IB_DIGEST_SHA256), ib_digest_new(IB_DIGEST_SHA1) };
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) rest = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+
+	floor_payload(a[0], digests, seen);
+	collect_image(a[1], seen, NULL);
+	collect_image(a[2], seen, rest);
+	floor_rest(rest, digests + 1);
 	ib_digest_free(digests[0]);
 	ib_digest_free(digests[1]);
 }
@@ -281,7 +314,7 @@ static const struct {
 	void (*run)(char **a);
 } steps[] = {
 	{ "make", 2, make }, { "open", 1, open_only }, { "plan", 2, plan }, { "parse", 1, parse },
-	{ "install", 3, install }, { "floor", 2, floor_of }, { "verify", 1, verify },
+	{ "install", 3, install }, { "floor", 3, floor_of }, { "verify", 1, verify },
 };
 
 int main(int argc, char **argv)

@@ -16,7 +16,7 @@
 
 #include <wimlib.h>
 
-#include "codec/codec.h"
+#include "tests/bench/libwim_floor.h"
 #include "wim/wim.h"
 
 static char **read_list(const char *path)
@@ -102,29 +102,23 @@ static bool libwim(char **a, struct ib_error **err)
 	return rc ? ib_throw(err, IB_ERR_FAILED, "libwim: %s", wimlib_get_error_string((enum wimlib_error_code)rc)) : true;
 }
 
-static bool drop(void *data, void *tag, const uint8_t *bytes, size_t stored, size_t plain, struct ib_error **err)
-{
-	return true;
-}
-
 static bool codec(char **a, struct ib_error **err)
 {
 	g_auto(GStrv) lines = read_list(a[1]);
-	struct ib_codec_pool *pool;
+	struct floor floor;
 
-	if (!ib_codec_pool_new(IB_CODEC_LZX, 32768, (unsigned)atoi(a[0]), 0, drop, NULL, &pool, err))
-		return false;
-	bool ok = true;
-	for (char **l = lines; ok && *l; l++) {
-		g_autofree char *data = NULL;
+	floor_start(&floor, (unsigned)atoi(a[0]));
+	for (char **l = lines; *l; l++) {
+		char *data = NULL;
 		gsize len = 0;
-		ok = g_file_get_contents(strchr(*l, '\t') + 1, &data, &len, NULL);
-		for (gsize at = 0; ok && at < len; at += 32768)
-			ok = ib_codec_pool_put(pool, NULL, data + at, MIN(32768, len - at), err);
+		if (!g_file_get_contents(strchr(*l, '\t') + 1, &data, &len, NULL))
+			return ib_throw(err, IB_ERR_SYSTEM, "cannot read '%s'", *l);
+		GBytes *bytes = g_bytes_new_take(data, len);
+		floor_put(&floor, bytes);
+		g_bytes_unref(bytes);
 	}
-	ok = ok && ib_codec_pool_flush(pool, err);
-	ib_codec_pool_free(pool);
-	return ok;
+	floor_end(&floor);
+	return true;
 }
 
 static bool open_tree(char **a, struct ib_error **err)

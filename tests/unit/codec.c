@@ -116,3 +116,83 @@ Test(codec, tiny_blocks_are_refused)
 		ib_decompressor_free(d);
 	}
 }
+
+/* ---- what cannot be compressed ---- */
+
+static void noise(uint8_t *p, size_t len, uint64_t seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		p[i] = (uint8_t)(seed >> 56);
+	}
+}
+
+/* What the codec makes of a block of LZX; its length when nothing is gained. */
+static size_t packed(const uint8_t *in, size_t len)
+{
+	uint8_t out[2 * BLOCK];
+	struct ib_compressor *c;
+	ib_auto_error err = NULL;
+
+	cr_assert(ib_compressor_new(IB_CODEC_LZX, 2 * BLOCK, 20, &c, &err));
+	size_t n = ib_compress(c, in, len, out, sizeof(out));
+	ib_compressor_free(c);
+	return n > 0 ? n : len;
+}
+
+Test(codec, what_is_compressed_already_is_seen)
+{
+	static const size_t sizes[] = { 600, 4096, 5000, BLOCK, 2 * BLOCK };
+	uint8_t block[2 * BLOCK];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		noise(block, sizes[i], i);
+		cr_assert(ib_compress_futile(block, sizes[i]), "%zu bytes of noise", sizes[i]);
+		cr_assert_eq(packed(block, sizes[i]), sizes[i]);
+	}
+	/* The output of the codec itself. */
+	uint8_t out[BLOCK];
+	struct ib_compressor *c;
+	ib_auto_error err = NULL;
+	noise(block, BLOCK, 7);
+	for (unsigned i = 0; i < BLOCK; i++)
+		block[i] &= 0x3f;
+	cr_assert(ib_compressor_new(IB_CODEC_LZX, BLOCK, 20, &c, &err));
+	size_t n = ib_compress(c, block, BLOCK, out, BLOCK);
+	ib_compressor_free(c);
+	cr_assert(n > 20000);
+	cr_assert_not(ib_compress_futile(block, BLOCK));
+	cr_assert(ib_compress_futile(out, n));
+}
+
+/* Noise with something in it that the codec can use: how much is given away at the most. */
+Test(codec, what_can_be_compressed_is_asked)
+{
+	uint8_t block[BLOCK];
+
+	fill(block, BLOCK, 1);
+	cr_assert_not(ib_compress_futile(block, BLOCK));
+	memset(block, 0, BLOCK);
+	cr_assert_not(ib_compress_futile(block, BLOCK));
+	cr_assert_not(ib_compress_futile(block, 700));
+	for (unsigned part = 0; part <= 64; part++) { /* text, a repeat, or rarer bytes in a part of the block */
+		size_t len = BLOCK * part / 64;
+		for (unsigned kind = 0; kind < 3; kind++) {
+			noise(block, BLOCK, part);
+			for (size_t i = BLOCK - len; i < BLOCK; i++)
+				block[i] = kind == 0 ? (uint8_t)"of text"[i % 7] : kind == 1 ? block[(i - BLOCK + len) % 300] :
+									    block[i] & 0xfe;
+			size_t gain = BLOCK - packed(block, BLOCK);
+			if (ib_compress_futile(block, BLOCK))
+				cr_assert(gain < BLOCK / 32, "%zu bytes of kind %u: %zu given away", len, kind, gain);
+		}
+	}
+}
+
+Test(codec, a_block_too_large_to_judge)
+{
+	g_autofree uint8_t *block = g_malloc(2 * BLOCK + 1);
+
+	noise(block, 2 * BLOCK + 1, 1);
+	cr_assert_not(ib_compress_futile(block, 2 * BLOCK + 1));
+}
