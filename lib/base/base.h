@@ -28,6 +28,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "base/bytes.h"
 #include "base/unicode.h"

@@ -146,20 +146,19 @@ bool package_manifest_readable(GBytes *bytes, GBytes *dictionary)
 	return kind == IB_DCM_NONE || kind == IB_DCM_DCS || kind == IB_DCM_DCN || (kind == IB_DCM_DCM && dictionary);
 }
 
-/* The XML of a manifest as it is stored; owned by the caller (g_bytes_unref). */
-static bool decompress(GBytes *stored, GBytes *dictionary, GBytes **ret, struct ib_error **err)
+bool ib_manifest_text(GBytes *bytes, GBytes *dictionary, GBytes **ret, struct ib_error **err)
 {
-	enum ib_dcm_kind kind = ib_dcm_kind(stored);
+	enum ib_dcm_kind kind = ib_dcm_kind(bytes);
 
 	if (kind == IB_DCM_NONE) {
-		*ret = g_bytes_ref(stored);
+		*ret = g_bytes_ref(bytes);
 		return true;
 	}
 	if (kind == IB_DCM_DCM && !dictionary) {
 		ib_throw(err, IB_ERR_INPUT, "the manifest is compressed (DCM) against a dictionary, which is not given");
 		return ib_hint(err, "the dictionary lies in wcp.dll of the image's servicing stack");
 	}
-	return ib_dcm_decode(stored, dictionary, ret, err);
+	return ib_dcm_decode(bytes, dictionary, ret, err);
 }
 
 static bool check_name(const struct ib_manifest *m, const char *name, struct ib_error **err)
@@ -269,7 +268,7 @@ static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, s
 	g_autoptr(GBytes) plain = NULL;
 	gsize len;
 
-	if (!decompress(m->pub.stored, dictionary, &plain, err))
+	if (!ib_manifest_text(m->pub.stored, dictionary, &plain, err))
 		return false;
 	const void *data = g_bytes_get_data(plain, &len);
 	if (len > MANIFEST_MAX)

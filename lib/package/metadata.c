@@ -7,6 +7,10 @@
 struct meta {
 	const char *name;
 	GBytes *bytes;
+	/* what was read out of it, until somebody takes it */
+	struct ib_mum *mum;
+	struct ib_manifest *manifest;
+	struct ib_error *error;
 };
 
 /* What the pass gathers. */
@@ -22,6 +26,9 @@ static void meta_free(gpointer data)
 	struct meta *m = data;
 
 	g_bytes_unref(m->bytes);
+	ib_mum_free(m->mum);
+	ib_manifest_free(m->manifest);
+	ib_error_clear(&m->error);
 	g_free(m);
 }
 
@@ -144,7 +151,7 @@ static bool gather(struct gather *g, struct ib_error **err)
 
 /* ---- mums ---- */
 
-static const struct meta *find_meta(const struct gather *g, const char *name)
+static struct meta *find_meta(const struct gather *g, const char *name)
 {
 	g_autofree char *key = ib_name_fold(name);
 
@@ -164,17 +171,28 @@ static void take_catalog(const struct gather *g, struct ib_mum *mum, const char 
 		mum->catalog = g_bytes_ref(cat->bytes);
 }
 
+/* The description read out of a file: the caller's. */
+static bool take_mum(struct meta *meta, struct ib_mum **ret, struct ib_error **err)
+{
+	if (!meta->mum) {
+		*err = g_steal_pointer(&meta->error);
+		return false;
+	}
+	*ret = g_steal_pointer(&meta->mum);
+	return true;
+}
+
 static bool add_root(struct gather *g, struct ib_error **err)
 {
 	struct ib_package *p = g->p;
-	const struct meta *meta = find_meta(g, "update.mum");
+	struct meta *meta = find_meta(g, "update.mum");
 
 	if (!meta) {
 		ib_throw(err, IB_ERR_INPUT, "'%s' has no 'update.mum', so it is not a package of Component Based "
 			 "Servicing", p->container->path);
 		return ib_hint(err, "drivers, Appx bundles and setup files come in cabinets too: they are not packages");
 	}
-	if (!ib_mum_parse(meta->bytes, meta->name, &p->root, err))
+	if (!take_mum(meta, &p->root, err))
 		return false;
 	g_ptr_array_add(p->mums, p->root);
 	g_hash_table_insert(p->mum_index, ib_name_fold(p->root->package_id), p->root);
@@ -182,12 +200,12 @@ static bool add_root(struct gather *g, struct ib_error **err)
 	return true;
 }
 
-static bool add_mum(struct gather *g, const struct meta *meta, struct ib_error **err)
+static bool add_mum(struct gather *g, struct meta *meta, struct ib_error **err)
 {
 	struct ib_package *p = g->p;
 	struct ib_mum *mum;
 
-	if (!ib_mum_parse(meta->bytes, meta->name, &mum, err))
+	if (!take_mum(meta, &mum, err))
 		return false;
 	struct ib_mum *known = (struct ib_mum *)ib_package_mum(p, mum->package_id);
 	if (!known) {
@@ -215,17 +233,18 @@ static int compare_mums(gconstpointer a, gconstpointer b, gpointer root)
 
 /* ---- manifests ---- */
 
-static bool add_manifest(struct ib_package *p, const struct meta *meta, struct ib_error **err)
+static bool add_manifest(struct ib_package *p, struct meta *meta, struct ib_error **err)
 {
-	struct ib_manifest *m;
-
 	if (!package_manifest_readable(meta->bytes, p->dictionary)) {
 		g_ptr_array_add(p->unread, g_strdup(meta->name));
 		g_hash_table_insert(p->compressed, ib_name_fold(meta->name), g_bytes_ref(meta->bytes));
 		return true;
 	}
-	if (!ib_manifest_parse(meta->bytes, p->dictionary, meta->name, &m, err))
+	struct ib_manifest *m = g_steal_pointer(&meta->manifest);
+	if (!m) {
+		*err = g_steal_pointer(&meta->error);
 		return false;
+	}
 	g_ptr_array_add(p->manifests, m);
 	g_hash_table_insert(p->manifest_index, ib_name_fold(m->keyform), m);
 	return true;
@@ -244,16 +263,49 @@ static int compare_metas(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* All metadata files in the order of their names, so that the first fault found is always the same. */
-static bool add_all(struct gather *g, struct ib_error **err)
+static int compare_meta_names(gconstpointer a, gconstpointer b)
 {
-	guint n;
-	g_autofree gpointer *keys = g_hash_table_get_keys_as_array(g->metas, &n);
+	return ib_name_compare((*(const struct meta *const *)a)->name, (*(const struct meta *const *)b)->name);
+}
 
-	if (n > 0)
-		qsort(keys, n, sizeof(*keys), (int (*)(const void *, const void *))compare_metas);
-	for (guint i = 0; i < n; i++) {
-		const struct meta *meta = g_hash_table_lookup(g->metas, keys[i]);
+/* Metadata files in the order of their names, so that the first fault found is always the same. */
+static GPtrArray *sorted_metas(const struct gather *g)
+{
+	GPtrArray *out = g_ptr_array_new();
+	GHashTableIter it;
+	gpointer meta;
+
+	g_hash_table_iter_init(&it, g->metas);
+	while (g_hash_table_iter_next(&it, NULL, &meta))
+		g_ptr_array_add(out, meta);
+	g_ptr_array_sort(out, compare_meta_names);
+	return out;
+}
+
+struct reading {
+	const struct ib_package *p;
+	GPtrArray *metas;
+};
+
+/* On any thread. */
+static void read_meta(unsigned index, void *data)
+{
+	const struct reading *r = data;
+	struct meta *m = r->metas->pdata[index];
+
+	if (package_has_suffix(m->name, ".mum")) {
+		if (!ib_mum_parse(m->bytes, m->name, &m->mum, &m->error))
+			m->mum = NULL;
+	} else if (package_has_suffix(m->name, ".manifest") && package_manifest_readable(m->bytes, r->p->dictionary)) {
+		if (!ib_manifest_parse(m->bytes, r->p->dictionary, m->name, &m->manifest, &m->error))
+			m->manifest = NULL;
+	}
+}
+
+static bool add_all(struct gather *g, const GPtrArray *metas, struct ib_error **err)
+{
+	for (guint i = 0; i < metas->len; i++) {
+		struct meta *meta = metas->pdata[i];
 		if (package_has_suffix(meta->name, ".mum") && g_ascii_strcasecmp(meta->name, "update.mum") != 0 &&
 		    !add_mum(g, meta, err))
 			return false;
@@ -266,6 +318,16 @@ static bool add_all(struct gather *g, struct ib_error **err)
 	return true;
 }
 
+/* Models of everything gathered. */
+static bool read_all(struct gather *g, struct ib_error **err)
+{
+	g_autoptr(GPtrArray) metas = sorted_metas(g);
+	struct reading r = { .p = g->p, .metas = metas };
+
+	ib_parallel(metas->len, g->p->threads, read_meta, &r);
+	return add_root(g, err) && add_all(g, metas, err);
+}
+
 bool package_read_metadata(struct ib_package *p, struct ib_error **err)
 {
 	struct gather g = {
@@ -273,7 +335,7 @@ bool package_read_metadata(struct ib_package *p, struct ib_error **err)
 		.metas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, meta_free),
 		.wanted = g_malloc0(p->unit->files->len + 1),
 	};
-	bool ok = gather(&g, err) && add_root(&g, err) && add_all(&g, err);
+	bool ok = gather(&g, err) && read_all(&g, err);
 
 	g_hash_table_unref(g.metas);
 	g_free(g.wanted);

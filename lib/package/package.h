@@ -158,6 +158,14 @@ struct ib_manifest {
 };
 
 /**
+ * The XML of a manifest.
+ * @param bytes       as stored, plain or compressed (DCM, DCN, DCS); borrowed
+ * @param dictionary  for DCM, as below; borrowed
+ * @param ret         owned by the caller (g_bytes_unref)
+ */
+bool ib_manifest_text(GBytes *bytes, GBytes *dictionary, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
+
+/**
  * Parse a manifest.
  * @param bytes       as stored, plain or compressed (DCM, DCN, DCS); a reference is kept
  * @param dictionary  for DCM: ib_dcm_dictionary() of the servicing stack; borrowed. NULL: DCM is refused by name

@@ -162,7 +162,7 @@ static bool gather_store(struct ib_bases *b, struct ib_error **err)
 		for (guint k = 0; k < f->components->len; k++)
 			g_ptr_array_add(all, f->components->pdata[k]);
 	}
-	if (!ib_svc_manifests_each(b->s, all, gather_manifest, b, err))
+	if (!ib_svc_manifests_each(b->s, all, NULL, gather_manifest, b, err))
 		return false;
 	g_hash_table_iter_init(&it, b->origins);
 	while (g_hash_table_iter_next(&it, NULL, &versions))

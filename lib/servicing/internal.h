@@ -98,6 +98,8 @@ struct ib_macro_scope {
 	const char *drive;          /* "C:" */
 	const struct ib_manifest *manifest; /* for string tables; may be NULL */
 };
+/* Whether a folder or key of this name can come from a macro or from where 32-bit programs look, not from a text. */
+bool ib_svc_name_is_made(const char *name);
 /* A destination: relative to the image's root, '\' between names, checked for "..". Owned by the caller. */
 bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err) IB_MUST_CHECK;
 /* Macros in a text (registry value, command): paths with the drive. Owned by the caller. */
@@ -269,13 +271,23 @@ bool ib_svc_manifest_read(struct ib_store *s, struct ib_component *c, struct ib_
 bool ib_svc_manifest_read_unchecked(struct ib_store *s, struct ib_component *c, struct ib_manifest **ret,
 				    struct ib_error **err) IB_MUST_CHECK;
 typedef bool (*ib_manifest_fn)(struct ib_component *c, const struct ib_manifest *m, void *data, struct ib_error **err);
+struct ib_mentions;
 /*
  * Read the manifests of components (struct ib_component *) on all processors and hand them to fn, on this thread, in
- * their order; those the store lacks are left out (and noted). A manifest lives for its call only. fn changes neither
- * the hives nor the list. fn NULL: they are kept in their components.
+ * their order; those the store lacks are left out (and noted), and those that cannot bring any of `mentions` (NULL: all
+ * are read). A manifest lives for its call only. fn changes neither the hives nor the list. fn NULL: they are kept in
+ * their components.
  */
-bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_manifest_fn fn, void *data,
-			   struct ib_error **err) IB_MUST_CHECK;
+bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, const struct ib_mentions *mentions,
+			   ib_manifest_fn fn, void *data, struct ib_error **err) IB_MUST_CHECK;
+
+/* ---- mention.c ---- */
+
+/* What to look for in manifests: effect ids, and ids of folders and keys (may be NULL). ib_svc_mentions_clear. */
+struct ib_mentions *ib_svc_mentions_new(GHashTable *ids, GHashTable *folders);
+void ib_svc_mentions_clear(struct ib_mentions **m);
+/* Whether the component of this key form and manifest may bring one of them; never false when it does. Any thread. */
+bool ib_svc_mentions_any(const struct ib_mentions *m, const char *keyform, GBytes *text);
 
 /* ---- effects.c ---- */
 
@@ -315,9 +327,8 @@ struct ib_owner_query {
 	GHashTable *ids;      /* effect ids asked for */
 	GHashTable *folders;  /* ids of DIRECTORY and KEY effects: whatever lies below counts too; may be NULL */
 	GHashTable *without;  /* struct ib_component *: winners that do not count; may be NULL */
-	GHashTable *known;    /* struct ib_component * -> its const struct ib_manifest *, not to be read again; may be NULL */
 };
-/* id -> key form of the first owner (by family, `known` ones before). Only ids that have one. g_hash_table_unref. */
+/* id -> key form of the first owner (by family). Only ids that have one. g_hash_table_unref. */
 bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
 	IB_MUST_CHECK;
 
@@ -581,6 +592,12 @@ bool ib_svc_package_matches(const char *pattern, const char *package_id);
 
 /* ---- remove.c ---- */
 
+/*
+ * Take away folders and keys above things that went (struct ib_effect *), as far as they are empty, nobody's, and not
+ * Windows' own. Whether somebody owns them is asked only of those that are empty.
+ */
+bool ib_svc_climb_unasked(struct ib_store *s, const GPtrArray *went, GHashTable *without, GHashTable *brought,
+			  struct ib_error **err) IB_MUST_CHECK;
 /* Ids of the folders or keys above a thing (added to ids, g_free): they may be empty when it is gone. */
 void ib_svc_ask_above(const struct ib_effect *e, GHashTable *ids);
 /* Take away folders and keys above a thing that went, as far as they are empty, nobody's, and not Windows' own. */

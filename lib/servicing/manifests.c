@@ -15,7 +15,6 @@
 #define WCP_LIMIT (64u << 20)
 /* Parsed manifests alive at once: some 50 KB each. */
 #define BATCH 512u
-#define THREADS_MAX 16u
 
 #define STACK_COMPONENT "Microsoft-Windows-ServicingStack"
 
@@ -83,11 +82,11 @@ bool ib_store_dictionary(struct ib_store *s, GBytes **ret, struct ib_error **err
 
 /* ---- one manifest ---- */
 
-/* A manifest's bytes to a model. Any thread. */
-static bool parse(GBytes *stored, GBytes *dictionary, const char *name, struct ib_manifest **ret, struct ib_error **err)
+/* A compressed manifest needs the dictionary. */
+static bool check_dictionary(GBytes *stored, GBytes *dictionary, struct ib_error **err)
 {
 	if (ib_dcm_kind(stored) != IB_DCM_DCM || dictionary)
-		return ib_manifest_parse(stored, dictionary, name, ret, err);
+		return true;
 	ib_throw(err, IB_ERR_INPUT, "the manifest is compressed (DCM), and the image has no dictionary to read it with");
 	return ib_hint(err, "it is a resource of wcp.dll in the WinSxS folder of the servicing stack");
 }
@@ -104,23 +103,48 @@ struct reading {
 	struct ib_error *error;
 };
 
-static bool check_hash(const struct reading *r, const struct ib_manifest *m, struct ib_error **err)
+/* sha256: of the text. */
+static bool check_hash(const struct reading *r, const uint8_t *sha256, struct ib_error **err)
 {
-	if (!r->has_want || !memcmp(r->want, m->sha256, sizeof(r->want)))
+	if (!r->has_want || !memcmp(r->want, sha256, sizeof(r->want)))
 		return true;
-	g_autofree char *is = ib_hex(m->sha256, sizeof(m->sha256)), *must = ib_hex(r->want, sizeof(r->want));
+	g_autofree char *is = ib_hex(sha256, IB_SHA256_SIZE), *must = ib_hex(r->want, sizeof(r->want));
 	ib_throw(err, IB_ERR_VERIFY, "the manifest has SHA-256 %s, its component key says %s", is, must);
 	return ib_svc_damaged(err);
 }
 
-static bool read_one(struct ib_wim *wim, GBytes *dictionary, struct reading *r, struct ib_error **err)
+/* Whether this manifest need not be read: nothing in its text is what is asked for. sha256: gets the text's, then. */
+static bool is_beside(GBytes *stored, GBytes *dictionary, const struct ib_mentions *mentions, const char *keyform,
+		      bool *ret, uint8_t *sha256, struct ib_error **err)
+{
+	g_autoptr(GBytes) text = NULL;
+
+	*ret = false;
+	if (!mentions)
+		return true;
+	if (!ib_manifest_text(stored, dictionary, &text, err))
+		return false;
+	gsize len;
+	const void *data = g_bytes_get_data(text, &len);
+	*ret = !ib_svc_mentions_any(mentions, keyform, text);
+	if (*ret)
+		ib_digest_bytes(IB_DIGEST_SHA256, data, len, sha256);
+	return true;
+}
+
+/* mentions: NULL, or what the text must name to be read; else r->manifest stays NULL. */
+static bool read_one(struct ib_wim *wim, GBytes *dictionary, const struct ib_mentions *mentions, struct reading *r,
+		     struct ib_error **err)
 {
 	g_autoptr(GBytes) stored = NULL;
+	uint8_t sha256[IB_SHA256_SIZE];
+	bool beside;
 
-	if (!ib_wim_read_shared(wim, r->blob, METADATA_LIMIT, &stored, err) ||
-	    !parse(stored, dictionary, r->name, &r->manifest, err))
+	if (!ib_wim_read_shared(wim, r->blob, METADATA_LIMIT, &stored, err) || !check_dictionary(stored, dictionary, err) ||
+	    !is_beside(stored, dictionary, mentions, r->component->keyform, &beside, sha256, err) ||
+	    (!beside && !ib_manifest_parse(stored, dictionary, r->name, &r->manifest, err)))
 		return ib_svc_damaged(err) || ib_while(err, "reading the manifest '%s' of the image", r->name);
-	return check_hash(r, r->manifest, err) ||
+	return check_hash(r, beside ? sha256 : r->manifest->sha256, err) ||
 	       ib_while(err, "reading the manifest '%s' of the image", r->name);
 }
 
@@ -170,7 +194,7 @@ static bool read_manifest(struct ib_store *s, struct ib_component *c, bool check
 		return false;
 	prepare(s, components, c, &r);
 	c->unreadable = r.missing;
-	if (!r.missing && (!ib_wim_settle(s->wim, err) || !read_one(s->wim, dictionary, &r, err)))
+	if (!r.missing && (!ib_wim_settle(s->wim, err) || !read_one(s->wim, dictionary, NULL, &r, err)))
 		return false;
 	*ret = g_steal_pointer(&r.manifest);
 	return true;
@@ -200,35 +224,18 @@ bool ib_svc_manifest(struct ib_store *s, struct ib_component *c, const struct ib
 struct batch {
 	struct ib_wim *wim;
 	GBytes *dictionary;
+	const struct ib_mentions *mentions;
 	struct reading *readings;
 	guint count;
-	gint next; /* atomic */
 };
 
-static gpointer work(gpointer data)
+static void work(unsigned index, void *data)
 {
-	struct batch *b = data;
-	guint i;
+	const struct batch *b = data;
+	struct reading *r = &b->readings[index];
 
-	while ((i = (guint)g_atomic_int_add(&b->next, 1)) < b->count) {
-		struct reading *r = &b->readings[i];
-		if (!r->missing && !r->component->manifest && !read_one(b->wim, b->dictionary, r, &r->error))
-			g_clear_pointer(&r->manifest, ib_manifest_free);
-	}
-	return NULL;
-}
-
-static void run(struct batch *b)
-{
-	GThread *threads[THREADS_MAX];
-	unsigned n = MIN(g_get_num_processors() - 1, THREADS_MAX), started = 0;
-
-	for (; started < n && started + 1 < b->count; started++)
-		if (!(threads[started] = g_thread_try_new("manifests", work, b, NULL)))
-			break;
-	work(b); /* this thread, too */
-	while (started > 0)
-		g_thread_join(threads[--started]);
+	if (!r->missing && !r->component->manifest && !read_one(b->wim, b->dictionary, b->mentions, r, &r->error))
+		g_clear_pointer(&r->manifest, ib_manifest_free);
 }
 
 static bool deliver(struct batch *b, ib_manifest_fn fn, void *data, struct ib_error **err)
@@ -249,11 +256,11 @@ static bool deliver(struct batch *b, ib_manifest_fn fn, void *data, struct ib_er
 	return true;
 }
 
-bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_manifest_fn fn, void *data,
-			   struct ib_error **err)
+bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, const struct ib_mentions *mentions,
+			   ib_manifest_fn fn, void *data, struct ib_error **err)
 {
 	g_autofree struct reading *readings = g_new0(struct reading, BATCH);
-	struct batch b = { .wim = s->wim, .readings = readings };
+	struct batch b = { .wim = s->wim, .readings = readings, .mentions = mentions };
 	struct ib_hive *hive;
 	bool ok = true;
 
@@ -261,12 +268,11 @@ bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, ib_m
 		return false;
 	for (guint at = 0; ok && at < components->len; at += b.count) {
 		b.count = MIN(BATCH, components->len - at);
-		g_atomic_int_set(&b.next, 0);
 		for (guint i = 0; i < b.count; i++)
 			prepare(s, hive, components->pdata[at + i], &readings[i]);
 		ok = ib_wim_settle(s->wim, err);
 		if (ok) {
-			run(&b);
+			ib_parallel(b.count, 0, work, &b);
 			ok = deliver(&b, fn, data, err);
 		}
 		for (guint i = 0; i < b.count; i++)

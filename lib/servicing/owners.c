@@ -54,36 +54,30 @@ static bool ask_one(struct ib_component *c, const struct ib_manifest *m, void *d
 	return true;
 }
 
-/* All winners but those left out; those whose manifests are at hand are asked here and now, the others are left to read. */
-static bool ask_known(struct asking *a, const GPtrArray *winners, GPtrArray *unread, struct ib_error **err)
+/* Winners but those left out: struct ib_component *. */
+static GPtrArray *asked(const struct ib_owner_query *q, struct ib_model *model)
 {
-	const struct ib_owner_query *q = a->q;
+	g_autoptr(GPtrArray) winners = ib_svc_winners(model);
+	GPtrArray *out = g_ptr_array_new();
 
-	for (guint i = 0; i < winners->len; i++) {
-		struct ib_component *c = winners->pdata[i];
-		const struct ib_manifest *m = q->known ? g_hash_table_lookup(q->known, c) : NULL;
-		if (q->without && g_hash_table_contains(q->without, c))
-			continue;
-		if (!m)
-			g_ptr_array_add(unread, c);
-		else if (!ask_one(c, m, a, err))
-			return false;
-	}
-	return true;
+	for (guint i = 0; i < winners->len; i++)
+		if (!q->without || !g_hash_table_contains(q->without, winners->pdata[i]))
+			g_ptr_array_add(out, winners->pdata[i]);
+	return out;
 }
 
 bool ib_svc_owners(struct ib_store *s, const struct ib_owner_query *q, GHashTable **ret, struct ib_error **err)
 {
 	g_autoptr(GHashTable) out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) unread = g_ptr_array_new();
 	struct asking a = { .s = s, .q = q, .out = out };
 	struct ib_model *model;
 
 	if (!ib_svc_model(s, &model, err))
 		return false;
 	if (g_hash_table_size(q->ids) || (q->folders && g_hash_table_size(q->folders))) {
-		g_autoptr(GPtrArray) winners = ib_svc_winners(model);
-		if (!ask_known(&a, winners, unread, err) || !ib_svc_manifests_each(s, unread, ask_one, &a, err))
+		IB_CLEANUP(ib_svc_mentions_clear) struct ib_mentions *mentions = ib_svc_mentions_new(q->ids, q->folders);
+		g_autoptr(GPtrArray) winners = asked(q, model);
+		if (!ib_svc_manifests_each(s, winners, mentions, ask_one, &a, err))
 			return false;
 	}
 	*ret = g_steal_pointer(&out);

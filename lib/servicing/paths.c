@@ -33,6 +33,25 @@ static const struct {
 	{ "startup", "\\ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup", NULL },
 };
 
+bool ib_svc_name_is_made(const char *name)
+{
+	static const char *const more[] = { "SysArm32", "Wow6432Node", "Classes" };
+
+	if (!g_ascii_strncasecmp(name, "ControlSet", 10))
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(more); i++)
+		if (ib_name_equal(name, more[i]))
+			return true;
+	for (size_t i = 0; i < 2 * G_N_ELEMENTS(macros); i++) {
+		const char *path = i % 2 ? macros[i / 2].other : macros[i / 2].path;
+		g_auto(GStrv) parts = g_strsplit(path ? path : "", "\\", -1);
+		for (char **p = parts; *p; p++)
+			if (**p && ib_name_equal(name, *p))
+				return true;
+	}
+	return false;
+}
+
 static bool is_other(const struct ib_macro_scope *scope)
 {
 	const char *arch = scope->component_arch;

@@ -455,7 +455,7 @@ bool ib_svc_read_before(struct ib_store *s, const GArray *winners, struct ib_err
 		if (c && !c->manifest && !c->unreadable)
 			g_ptr_array_add(before, c);
 	}
-	return ib_svc_manifests_each(s, before, NULL, NULL, err);
+	return ib_svc_manifests_each(s, before, NULL, NULL, NULL, err);
 }
 
 bool ib_svc_plan_count(struct ib_store *s, const GArray *winners, struct ib_install_summary *ret, struct ib_error **err)

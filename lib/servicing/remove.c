@@ -133,6 +133,97 @@ bool ib_svc_climb(struct ib_store *s, const struct ib_effect *e, GHashTable *own
 	return (!reg || climb_keys(s, e, owners, err)) && (!file || climb_folders(s, e, owners, err));
 }
 
+/* ---- the same, asking late ---- */
+
+static bool is_registry(const struct ib_effect *e)
+{
+	return e->kind == EFFECT_KEY || e->kind == EFFECT_VALUE;
+}
+
+/* What holds a thing; NULL: nothing that may go. ib_svc_effect_free. */
+static struct ib_effect *holder(const struct ib_effect *e)
+{
+	bool reg = is_registry(e), file = e->kind == EFFECT_FILE || e->kind == EFFECT_DIRECTORY;
+	g_autofree char *path = e->kind == EFFECT_VALUE ? g_strdup(e->path) : reg || file ? up(e->path) : NULL;
+
+	if (!path || !*path || (file && !strchr(path, '\\')))
+		return NULL;
+	return ib_svc_effect_new(reg ? EFFECT_KEY : EFFECT_DIRECTORY, e->hive, path, NULL);
+}
+
+/* Whether a folder or key is there and holds at most so many others. */
+static bool holds_at_most(struct ib_store *s, const struct ib_effect *e, size_t most)
+{
+	if (!is_registry(e)) {
+		struct ib_node *n = ib_image_find(s->image, e->path), *first = n ? ib_node_first(n) : NULL;
+		return n && ib_node_is_dir(n) && (!first || (most && !ib_node_next(first)));
+	}
+	struct ib_key *key = ib_key_find(ib_hive_root(s->hives[e->hive]), e->path);
+	return key && ib_key_parent(key) && ib_key_count(key) <= most && !ib_key_value_count(key) &&
+	       !ib_svc_standing_key(e->hive, e->path);
+}
+
+/* Empty folders and keys that held something, and those above that hold nothing else. seen: not a second time. */
+static void add_empty(struct ib_store *s, const struct ib_effect *e, GPtrArray *out, GHashTable *seen)
+{
+	struct ib_effect *h = holder(e);
+
+	for (size_t most = 0; h && holds_at_most(s, h, most) && g_hash_table_add(seen, g_strdup(h->id)); most = 1) {
+		g_ptr_array_add(out, h);
+		h = holder(h);
+	}
+	ib_svc_effect_free(h);
+}
+
+static bool drop_unowned(struct ib_store *s, const GPtrArray *empty, GHashTable *without, GHashTable *brought,
+			 GPtrArray *went, struct ib_error **err)
+{
+	g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) owners = NULL;
+
+	for (guint i = 0; i < empty->len; i++)
+		g_hash_table_add(ids, (gpointer)((const struct ib_effect *)empty->pdata[i])->id);
+	const struct ib_owner_query q = { .ids = ids, .without = without };
+	if (!ib_svc_owners(s, &q, &owners, err))
+		return false;
+	for (guint i = 0; i < empty->len; i++) {
+		struct ib_effect *e = empty->pdata[i];
+		bool removed = false;
+		if (g_hash_table_contains(owners, e->id) || g_hash_table_contains(brought, e->id))
+			continue;
+		if (!ib_svc_effect_remove(s, e, &removed, err))
+			return false;
+		if (removed)
+			g_ptr_array_add(went, e);
+	}
+	return true;
+}
+
+bool ib_svc_climb_unasked(struct ib_store *s, const GPtrArray *went, GHashTable *without, GHashTable *brought,
+			  struct ib_error **err)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(ib_svc_effect_free);
+	g_autoptr(GPtrArray) last = g_ptr_array_new();
+
+	for (guint i = 0; i < went->len; i++)
+		g_ptr_array_add(last, went->pdata[i]);
+	/* Where several things leave one folder, it is empty only after the first round. */
+	while (last->len > 0) {
+		g_autoptr(GPtrArray) empty = g_ptr_array_new();
+		for (guint i = 0; i < last->len; i++)
+			add_empty(s, last->pdata[i], empty, seen);
+		g_ptr_array_set_size(last, 0);
+		for (guint i = 0; i < empty->len; i++)
+			g_ptr_array_add(all, empty->pdata[i]);
+		if (empty->len > 0 && !drop_unowned(s, empty, without, brought, last, err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- removing ---- */
+
 static bool remove_whole_key(struct ib_store *s, const struct ib_effect *e, bool *ret_removed, struct ib_error **err)
 {
 	struct ib_hive *hive;

@@ -150,7 +150,7 @@ static bool index_shelf(struct shelf *s, struct ib_error **err)
 		for (guint k = 0; k < f->components->len; k++)
 			g_ptr_array_add(all, f->components->pdata[k]);
 	}
-	return ib_svc_manifests_each(s->store, all, index_manifest, s, err);
+	return ib_svc_manifests_each(s->store, all, NULL, index_manifest, s, err);
 }
 
 static bool open_shelf(struct shelf *s, struct ib_error **err)

@@ -52,6 +52,9 @@ echo "wimverify: good"
 expect 0 good "$imgbuild" verify fod.wim --full --trust "$root" --trust server/lab-root.pem
 echo "imgbuild verify --full, both roots: $(head -n 1 said.out | sed 's/^ *//')"
 
+expect 0 ' overlooked=0 ' "$IB_BUILD/tool_servicing_mention" fod.wim 1
+echo "owner queries: $(tail -n 1 said.out)"
+
 expect 4 'FINDING' "$imgbuild" verify fod.wim --trust server/lab-root.pem
 echo "without Microsoft's root: $(grep -c FINDING said) findings"
 

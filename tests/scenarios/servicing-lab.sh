@@ -39,6 +39,9 @@ grep -q '^note generic-command ' one.txt && grep -q '^note mof ' one.txt || fail
 grep '^finding' one.txt > after.txt || true
 diff before.txt after.txt || fail "the verifier finds what the base did not have"
 
+# what owner queries look for is never overlooked in the text of its manifest
+"$IB_BUILD/tool_servicing_mention" one.wim 1 > mention.txt || { cat mention.txt; fail "a manifest was overlooked"; }
+
 # 2. libwim accepts it, all other images and the XML are right
 wimverify one.wim >/dev/null 2>&1 || fail "wimverify refuses the result"
 wiminfo one.wim --extract-xml one.xml

@@ -147,10 +147,10 @@ Test(servicing_manifests, many_come_in_order)
 	cr_assert(ib_svc_model(s, &model, &err));
 	for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++)
 		g_ptr_array_add(list, ib_svc_component(model, keys[i]));
-	cr_assert(ib_svc_manifests_each(s, list, see, &seen, &err), "%s", err ? ib_error_cause(err) : "");
+	cr_assert(ib_svc_manifests_each(s, list, NULL, see, &seen, &err), "%s", err ? ib_error_cause(err) : "");
 	cr_assert_str_eq(got->str, want->str);
 	seen.stop_at = 700;
-	cr_assert_not(ib_svc_manifests_each(s, list, see, &seen, &err));
+	cr_assert_not(ib_svc_manifests_each(s, list, NULL, see, &seen, &err));
 	cr_assert_eq(ib_error_code(err), IB_ERR_FAILED);
 	for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++)
 		g_free(keys[i]);
