@@ -13,15 +13,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define COPY_PAGE 4096u
 #define COPY_BUFFER (1u << 20)
 /* At a time; between two of them somebody may want to stop. What a pipe may hold without privileges. */
 #define COPY_DIRECT_MAX (1u << 20)
 #define COPY_KERNEL_MAX (64u << 20)
 /* Below this a buffer is as fast, unless whole pages can be copied. */
 #define COPY_KERNEL_MIN (1u << 20)
-/* Below this waiting for the disk costs more than copying. */
-#define COPY_DIRECT_MIN (128u << 10)
 
 struct copy {
 	const struct ib_output *out;
@@ -48,11 +45,11 @@ static bool copy_buffered(struct copy *c, uint64_t to, uint64_t from, size_t len
  */
 static uint64_t next_piece(const struct copy *c, uint64_t from, uint64_t to, uint64_t run, enum way *ret_way)
 {
-	uint64_t head = (COPY_PAGE - from % COPY_PAGE) % COPY_PAGE;
-	uint64_t pages = run > head ? (run - head) / COPY_PAGE * COPY_PAGE : 0;
+	uint64_t head = (IB_PAGE - from % IB_PAGE) % IB_PAGE;
+	uint64_t pages = run > head ? (run - head) / IB_PAGE * IB_PAGE : 0;
 
 	*ret_way = WAY_BUFFER;
-	if ((from ^ to) % COPY_PAGE != 0 || pages == 0) {
+	if ((from ^ to) % IB_PAGE != 0 || pages == 0) {
 		if (run < COPY_KERNEL_MIN || c->no_kernel)
 			return MIN(run, COPY_BUFFER);
 		*ret_way = WAY_KERNEL;
@@ -60,7 +57,7 @@ static uint64_t next_piece(const struct copy *c, uint64_t from, uint64_t to, uin
 	}
 	if (head > 0)
 		return head;
-	if (c->direct >= 0 && pages >= COPY_DIRECT_MIN) {
+	if (c->direct >= 0 && pages >= IB_DIRECT_MIN) {
 		*ret_way = WAY_DIRECT;
 		return MIN(pages, COPY_DIRECT_MAX);
 	}
@@ -149,12 +146,9 @@ static bool copy_piece(struct copy *c, uint64_t offset, uint64_t in_offset, uint
 /* The same file, written past the page cache, and a pipe to it, where that is to be had. */
 static void open_direct(struct copy *c, uint64_t len)
 {
-	char path[40];
-
-	if (!c->out->once || len < COPY_DIRECT_MIN)
+	if (len < IB_DIRECT_MIN)
 		return;
-	g_snprintf(path, sizeof path, "/proc/self/fd/%d", c->out->fd);
-	c->direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	c->direct = ib_output_direct(c->out);
 	if (c->direct < 0 || pipe2(c->pipe, O_CLOEXEC) < 0 ||
 	    fcntl(c->pipe[0], F_SETPIPE_SZ, (int)MIN(len, COPY_DIRECT_MAX)) < 0)
 		close_direct(c);

@@ -89,7 +89,7 @@ struct ib_output {
 	int fd;        /**< borrowed; opened read-write by whoever made it */
 	uint64_t base; /**< all offsets are relative to this */
 	const char *name; /**< for messages; borrowed */
-	bool once;     /**< nobody reads it soon: what ib_output_copy() copies may bypass the page cache */
+	bool once;     /**< nobody reads it soon: what is written in bulk may bypass the page cache */
 };
 
 /** Write exactly len bytes at offset. IB_ERR_SYSTEM on failure; ENOSPC says so. */
@@ -99,6 +99,21 @@ bool ib_output_write(const struct ib_output *out, uint64_t offset, const void *b
 /** Read back what was written. */
 bool ib_output_read(const struct ib_output *out, uint64_t offset, void *buf, size_t len,
 		    struct ib_error **err) IB_MUST_CHECK;
+
+/** The output's file once more, to write past the page cache. @return an fd, closed by the caller; -1: `once` is not
+ *  said, or the file system has no such thing */
+int ib_output_direct(const struct ib_output *out);
+
+/**
+ * As ib_output_write(), but what is whole pages in the file goes past the page cache, when they are worth it and lie on
+ * whole pages in memory, too. Whoever writes megabytes saves a copy of them, and the pages for it.
+ * @param direct  of ib_output_direct(); -1: none. Closed, and set to -1, when that way fails; the other one is taken then
+ */
+bool ib_output_write_direct(const struct ib_output *out, int *direct, uint64_t offset, const void *buf, size_t len,
+			    struct ib_error **err) IB_MUST_CHECK;
+
+/** Bytes of a page; ib_output_write_direct() */
+#define IB_PAGE 4096u
 
 /**
  * Copy a range from an input: by the disk itself where that can be done (O_DIRECT out of the source's pages; only when

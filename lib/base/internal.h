@@ -6,6 +6,9 @@
 
 #include <sys/types.h>
 
+/* Past the page cache: below this waiting for the disk costs more than copying. */
+#define IB_DIRECT_MIN (128u << 10)
+
 /** Whether the armed fault falls on this call; sets errno when it does. */
 bool ib_fault_hit(void);
 

@@ -289,8 +289,9 @@ uint32_t ib_wim_spool_chunk(const struct spool *spool);
 struct out_buffer {
 	struct ib_output out;
 	uint64_t at; /* next byte, buffered ones counted */
-	size_t fill;
+	size_t lead, fill; /* of buf: where it begins, so that pages of the file are pages of memory; and how much it holds */
 	uint8_t *buf;
+	int direct;  /* ib_output_direct() */
 };
 void ib_wim_out_init(struct out_buffer *o, const struct ib_output *out);
 void ib_wim_out_fini(struct out_buffer *o);

@@ -1,18 +1,26 @@
-/* wim: a buffered writer that only appends; thousands of small blobs become few large writes. */
+/* wim: a buffered writer that only appends; thousands of small blobs become few large writes of whole pages. */
 #include "wim/internal.h"
 
 #include <string.h>
 
+/* Whole pages. */
 #define OUT_BUFFER (1u << 20)
+
+static size_t room(const struct out_buffer *o)
+{
+	return OUT_BUFFER - o->lead - o->fill;
+}
 
 void ib_wim_out_init(struct out_buffer *o, const struct ib_output *out)
 {
-	*o = (struct out_buffer){ .out = *out, .buf = g_malloc(OUT_BUFFER) };
+	*o = (struct out_buffer){ .out = *out, .direct = ib_output_direct(out) };
+	o->buf = g_aligned_alloc(1, OUT_BUFFER, IB_PAGE);
 }
 
 void ib_wim_out_fini(struct out_buffer *o)
 {
-	g_clear_pointer(&o->buf, g_free);
+	g_clear_pointer(&o->buf, g_aligned_free);
+	ib_fd_close(&o->direct);
 }
 
 bool ib_wim_out_flush(struct out_buffer *o, struct ib_error **err)
@@ -20,22 +28,22 @@ bool ib_wim_out_flush(struct out_buffer *o, struct ib_error **err)
 	size_t n = o->fill;
 
 	o->fill = 0;
-	return n == 0 || ib_output_write(&o->out, o->at - n, o->buf, n, err);
+	return n == 0 || ib_output_write_direct(&o->out, &o->direct, o->at - n, o->buf + o->lead, n, err);
 }
 
 bool ib_wim_out_put(struct out_buffer *o, const void *data, size_t len, struct ib_error **err)
 {
-	if (len > OUT_BUFFER - o->fill && !ib_wim_out_flush(o, err))
-		return false;
-	if (len > OUT_BUFFER) {
-		if (!ib_output_write(&o->out, o->at, data, len, err))
+	const uint8_t *p = data;
+
+	for (size_t n; len > 0; p += n, len -= n) {
+		if (o->fill == 0)
+			o->lead = (size_t)((o->out.base + o->at) % IB_PAGE);
+		n = MIN(len, room(o));
+		memcpy(o->buf + o->lead + o->fill, p, n);
+		o->fill += n;
+		o->at += n;
+		if (room(o) == 0 && !ib_wim_out_flush(o, err))
 			return false;
-		o->at += len;
-		return true;
 	}
-	if (len > 0)
-		memcpy(o->buf + o->fill, data, len);
-	o->fill += len;
-	o->at += len;
 	return true;
 }

@@ -182,3 +182,39 @@ Test(base, stream_of_a_known_size)
 		ib_stream_free(s);
 	}
 }
+
+/* The pages of the middle go another way, or none: the bytes and what lies around them are the same. */
+Test(base, writing_past_the_page_cache)
+{
+	static const struct { uint64_t base, offset; size_t lead, len; } cases[] = {
+		{ 0, 0, 0, 1 << 20 }, { 0, 0, 0, 300001 }, { 1000, 96, 1096, 1 << 20 }, { 1000, 96, 1096, 3000 },
+		{ 4096, 5, 5, 131072 + 4091 }, { 0, 7, 8, 500000 }, { 0, 4095, 4095, 131073 + 4096 },
+	};
+	g_autofree char *name = g_strdup("/var/tmp/unit-base-XXXXXX");
+	ib_auto_fd fd = g_mkstemp(name);
+	uint8_t *buf = g_aligned_alloc(1, 2 << 20, IB_PAGE);
+	g_autofree uint8_t *got = g_malloc(2 << 20);
+	ib_auto_error err = NULL;
+
+	for (unsigned i = 0; i < 2u << 20; i++)
+		buf[i] = (uint8_t)(i * 2654435761u >> 11 | 1);
+	for (unsigned way = 0; way < 3; way++)
+		for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+			struct ib_output out = { .fd = fd, .base = cases[i].base, .name = name, .once = way > 0 };
+			uint64_t at = cases[i].base + cases[i].offset;
+			size_t len = cases[i].len;
+			ib_auto_fd direct = way == 2 ? open(name, O_RDONLY | O_CLOEXEC) : ib_output_direct(&out);
+			bool bulk = cases[i].lead % IB_PAGE == at % IB_PAGE && len > 128 << 10;
+			cr_assert(way > 0 || direct < 0, "not said to be written once");
+			cr_assert(ftruncate(fd, 0) == 0 && ftruncate(fd, 2 << 20) == 0);
+			cr_assert(ib_output_write_direct(&out, &direct, cases[i].offset, buf + cases[i].lead, len, &err), "%s",
+				  err ? ib_error_cause(err) : "");
+			cr_assert(way != 2 || (direct < 0) == bulk, "case %zu: a way that fails is left", i);
+			cr_assert_eq(pread(fd, got, 2 << 20, 0), 2 << 20);
+			cr_assert_eq(memcmp(got + at, buf + cases[i].lead, len), 0, "case %zu", i);
+			for (size_t k = 0; k < 2u << 20; k++)
+				cr_assert(got[k] == 0 || (k >= at && k < at + len), "case %zu: byte %zu", i, k);
+		}
+	unlink(name);
+	g_aligned_free(buf);
+}
