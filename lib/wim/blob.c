@@ -104,12 +104,16 @@ struct blob_stream {
 
 static bool stored_read(struct blob_stream *s, uint64_t at, void *buf, size_t len, struct ib_error **err)
 {
+	if (s->blob->moved)
+		return ib_output_read(&s->wim->begun, at, buf, len, err);
 	return s->blob->where == BLOB_SPOOL ? ib_wim_spool_read(s->blob->spool, at, buf, len, err)
 					    : ib_input_read(s->blob->in, at, buf, len, err);
 }
 
 static const char *source_name(const struct blob_stream *s)
 {
+	if (s->blob->moved)
+		return s->wim->begun.name;
 	return s->blob->where == BLOB_SPOOL ? "spool" : ib_input_name(s->blob->in);
 }
 
@@ -322,7 +326,7 @@ bool ib_wim_blob_bytes(struct ib_wim *wim, const struct blob *blob, uint64_t lim
 /* Blobs in the spool can be read once all of its blocks have arrived. */
 static bool settle(struct ib_wim *wim, const struct blob *b, struct ib_error **err)
 {
-	return b->where != BLOB_SPOOL || ib_wim_spool_flush(wim->spool, err);
+	return b->where != BLOB_SPOOL || ib_wim_flush_spool(wim, err);
 }
 
 static bool throw_unknown(struct ib_wim *wim, const uint8_t *hash, struct ib_error **err)
@@ -364,7 +368,7 @@ bool ib_wim_read_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], 
 
 bool ib_wim_settle(struct ib_wim *wim, struct ib_error **err)
 {
-	if (wim->spool && !ib_wim_spool_flush(wim->spool, err))
+	if (!ib_wim_flush_spool(wim, err))
 		return false;
 	g_rw_lock_writer_lock(&wim->lock);
 	for (; wim->settled < wim->order->len; wim->settled++)
@@ -433,6 +437,11 @@ bool ib_image_read(struct ib_image *image, const char *path, uint64_t limit, GBy
 
 /* ---- adding ---- */
 
+static bool write_ready(void *wim, struct ib_error **err)
+{
+	return ib_wim_write_new(wim, err);
+}
+
 static bool need_spool(struct ib_wim *wim, struct ib_error **err)
 {
 	struct spool_params params = {
@@ -441,6 +450,8 @@ static bool need_spool(struct ib_wim *wim, struct ib_error **err)
 		.chunk = wim->info.chunk_size,
 		.level = wim->level,
 		.threads = wim->threads,
+		.ready = write_ready,
+		.data = wim,
 	};
 
 	if (wim->spool)

@@ -88,6 +88,7 @@ struct blob {
 	GArray *sizes;      /* spool: stored bytes of each chunk (uint32_t); NULL when all are plain */
 	struct spool *spool;
 	bool complete;      /* spool: all its chunks are there */
+	bool moved;         /* spool: to what ib_wim_write_begin() began; `at` is a place in there */
 	bool settled;       /* spool: and in the spool's file, for all threads */
 	/* while writing */
 	uint32_t refs;
@@ -101,6 +102,8 @@ struct writer;
 
 /* What the spool does when a blob is complete; the blob belongs to it from then on. */
 typedef bool (*spool_done)(void *data, struct blob *blob, struct ib_error **err);
+/* The same for blobs that are kept: one more is complete, and its bytes are at hand. */
+typedef bool (*spool_ready)(void *data, struct ib_error **err);
 
 struct ib_wim {
 	struct ib_input *in; /* NULL: a new WIM; of a split one the first part, while opening the one being read */
@@ -120,7 +123,9 @@ struct ib_wim {
 	GPtrArray *images;   /* struct ib_image */
 	struct ib_xml *xml;
 	struct spool *spool;
-	struct writer *writer; /* NULL: ib_wim_write_begin() was not called */
+	struct writer *writer; /* NULL: ib_wim_write_begin() was not called, or is over */
+	struct ib_output begun; /* where moved blobs lie: what that call was given, with an fd and a name of our own; fd -1:
+				   it was not called */
 };
 
 /* ---- trees ---- */
@@ -198,7 +203,7 @@ uint64_t ib_wim_chunk_table_size(uint64_t size, uint32_t chunk);
 bool ib_wim_codec_of(enum ib_wim_compression compression, enum ib_codec *ret);
 /* Chunk size and compression fit together; err says why not. name: file. */
 bool ib_wim_check_chunk(enum ib_wim_compression compression, uint32_t chunk, const char *name, struct ib_error **err);
-/* Stream over a blob whose spool is flushed; may be used on any thread. */
+/* Stream over a blob that is settled (ib_wim_settle()), or not in the spool; may be used on any thread. */
 bool ib_wim_blob_stream(struct ib_wim *wim, const struct blob *blob, struct ib_stream **ret, struct ib_error **err);
 /* Whole blob in memory; as above. */
 bool ib_wim_blob_bytes(struct ib_wim *wim, const struct blob *blob, uint64_t limit, GBytes **ret,
@@ -232,13 +237,15 @@ bool ib_wim_plan(struct ib_wim *wim, const struct ib_wim_write_options *options,
 void ib_wim_plan_fini(struct write_plan *plan);
 /* Whether the stored bytes of a blob can be used as they are. */
 bool ib_wim_plan_copies(const struct write_plan *plan, const struct blob *blob);
-/* What waits in the spool is complete afterwards. */
+/* What waits in the spool is complete afterwards, and can be read from any thread. */
 bool ib_wim_flush_spool(struct ib_wim *wim, struct ib_error **err);
 
 /* ---- write.c ---- */
 bool ib_wim_check_write(struct ib_wim *wim, const struct ib_wim_write_options *options, struct ib_error **err);
 /* After ib_wim_write_begin(): what is complete of the content added since then goes to the output, too. Else nothing. */
 bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err);
+/* What went there can be read. */
+bool ib_wim_writer_flush(struct ib_wim *wim, struct ib_error **err);
 /* Where the next byte goes, of what ib_wim_write_begin() began; 0: nothing. */
 uint64_t ib_wim_writer_at(const struct ib_wim *wim);
 void ib_wim_writer_free(struct writer *writer);
@@ -271,6 +278,7 @@ struct spool_params {
 	uint32_t chunk;
 	unsigned level, threads;
 	spool_done done; /* NULL: blobs are kept and belong to the caller */
+	spool_ready ready; /* without `done`; NULL: none */
 	void *data;
 };
 bool ib_wim_spool_new(const struct spool_params *params, struct spool **ret, struct ib_error **err);
@@ -278,10 +286,15 @@ void ib_wim_spool_free(struct spool *spool);
 /* known: a set to look the content up in (hash -> blob), or NULL. *ret_blob NULL: empty or known content. */
 bool ib_wim_spool_add(struct spool *spool, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
 		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err);
+/* Wait for the pool: all blobs are complete. */
 bool ib_wim_spool_flush(struct spool *spool, struct ib_error **err);
 bool ib_wim_spool_read(const struct spool *spool, uint64_t at, void *buf, size_t len, struct ib_error **err);
-/* Whether all of a blob can be read, without flushing anything. */
-bool ib_wim_spool_has(const struct spool *spool, const struct blob *blob);
+/* Bytes that are still in memory; owner's thread only. @return NULL: not, or not all of them */
+const uint8_t *ib_wim_spool_peek(const struct spool *spool, uint64_t at, uint64_t len);
+/* What came out of the pool can be read from now on. */
+bool ib_wim_spool_store(struct spool *spool, struct ib_error **err);
+/* A blob is stored elsewhere: the spool need not keep it. */
+void ib_wim_spool_release(struct spool *spool, const struct blob *blob);
 enum ib_wim_compression ib_wim_spool_compression(const struct spool *spool);
 uint32_t ib_wim_spool_chunk(const struct spool *spool);
 
@@ -297,6 +310,10 @@ void ib_wim_out_init(struct out_buffer *o, const struct ib_output *out);
 void ib_wim_out_fini(struct out_buffer *o);
 bool ib_wim_out_put(struct out_buffer *o, const void *data, size_t len, struct ib_error **err);
 bool ib_wim_out_flush(struct out_buffer *o, struct ib_error **err);
+/* So many bytes can still be put without one being written. */
+size_t ib_wim_out_room(const struct out_buffer *o);
+/* The oldest n bytes that are not written yet never will be: nobody is going to read them. */
+void ib_wim_out_drop(struct out_buffer *o, size_t n);
 
 /* ---- node.c: nodes and inodes ---- */
 struct inode *ib_wim_inode_new(struct ib_image *image);

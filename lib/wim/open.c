@@ -8,6 +8,7 @@ static struct ib_wim *wim_new(const char *spool_dir)
 	struct ib_wim *wim = g_new0(struct ib_wim, 1);
 
 	wim->spool_dir = g_strdup(spool_dir);
+	wim->begun.fd = -1;
 	wim->level = 20; /* above 34 LZX takes seven times as long for three percent */
 	wim->blobs = g_hash_table_new(ib_wim_hash_hash, ib_wim_hash_equal);
 	wim->order = g_ptr_array_new_with_free_func(ib_wim_blob_free);
@@ -45,6 +46,8 @@ void ib_wim_free(struct ib_wim *wim)
 		image_free(g_ptr_array_index(wim->images, i));
 	g_ptr_array_unref(wim->images);
 	ib_wim_spool_free(wim->spool);
+	ib_fd_close(&wim->begun.fd);
+	g_free((char *)wim->begun.name);
 	g_hash_table_unref(wim->blobs);
 	g_ptr_array_unref(wim->order);
 	g_ptr_array_unref(wim->solids);

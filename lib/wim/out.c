@@ -6,9 +6,15 @@
 /* Whole pages. */
 #define OUT_BUFFER (1u << 20)
 
-static size_t room(const struct out_buffer *o)
+size_t ib_wim_out_room(const struct out_buffer *o)
 {
 	return OUT_BUFFER - o->lead - o->fill;
+}
+
+void ib_wim_out_drop(struct out_buffer *o, size_t n)
+{
+	o->fill -= n;
+	memmove(o->buf + o->lead, o->buf + o->lead + n, o->fill);
 }
 
 void ib_wim_out_init(struct out_buffer *o, const struct ib_output *out)
@@ -38,11 +44,11 @@ bool ib_wim_out_put(struct out_buffer *o, const void *data, size_t len, struct i
 	for (size_t n; len > 0; p += n, len -= n) {
 		if (o->fill == 0)
 			o->lead = (size_t)((o->out.base + o->at) % IB_PAGE);
-		n = MIN(len, room(o));
+		n = MIN(len, ib_wim_out_room(o));
 		memcpy(o->buf + o->lead + o->fill, p, n);
 		o->fill += n;
 		o->at += n;
-		if (room(o) == 0 && !ib_wim_out_flush(o, err))
+		if (ib_wim_out_room(o) == 0 && !ib_wim_out_flush(o, err))
 			return false;
 	}
 	return true;

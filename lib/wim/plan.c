@@ -65,7 +65,8 @@ static bool count_image(struct write_plan *p, unsigned index, bool describe, str
 
 bool ib_wim_flush_spool(struct ib_wim *wim, struct ib_error **err)
 {
-	return !wim->spool || ib_wim_spool_flush(wim->spool, err);
+	return !wim->spool || (ib_wim_spool_flush(wim->spool, err) && ib_wim_write_new(wim, err) &&
+			       ib_wim_spool_store(wim->spool, err) && ib_wim_writer_flush(wim, err));
 }
 
 /* Which list a blob that is referred to goes to. */
@@ -124,6 +125,18 @@ static uint64_t sum(GPtrArray *blobs, bool plain)
 	return n;
 }
 
+/* Of what is in the output already: content that the input did not have. */
+static uint64_t sum_moved(GPtrArray *blobs)
+{
+	uint64_t n = 0;
+
+	for (guint i = 0; i < blobs->len; i++) {
+		const struct blob *b = g_ptr_array_index(blobs, i);
+		n += b->moved ? b->stored : 0;
+	}
+	return n;
+}
+
 /* Generous: a tree in memory is never smaller than its metadata. */
 static bool metadata_bound(struct ib_wim *wim, uint64_t *ret, struct ib_error **err)
 {
@@ -151,14 +164,15 @@ static void fill_cost(const struct write_plan *p, uint64_t metadata, struct ib_w
 	uint64_t entries = p->ahead->len + p->raw->len + p->spooled->len + p->recode->len + wim->images->len;
 
 	uint64_t raw = sum(p->raw, false), ahead = ib_wim_writer_at(wim);
+	uint64_t spooled = sum(p->spooled, false), moved = sum_moved(p->ahead);
 
-	ret->copy_bytes = sum(p->ahead, false) + raw;
-	ret->new_bytes = sum(p->spooled, false);
+	ret->copy_bytes = sum(p->ahead, false) - moved + raw;
+	ret->new_bytes = spooled + moved;
 	ret->recompress_bytes = sum(p->recode, true);
 	/* Content is written in its smaller form, so a chunk table of new content never adds to its plain
 	 * size; 2 KiB an image cover sums and times that the XML does not have yet. */
 	uint64_t tables = sum(p->spooled, true) / p->chunk * 8;
-	uint64_t total = WIM_HEADER_SIZE + ahead + raw + ib_wim_raw_overhead(raw) + ret->new_bytes + tables +
+	uint64_t total = WIM_HEADER_SIZE + ahead + raw + ib_wim_raw_overhead(raw) + spooled + tables +
 			 ret->recompress_bytes + metadata +
 			 entries * WIM_ENTRY_SIZE + g_bytes_get_size(xml) + 2048 * ((uint64_t)wim->images->len + 1);
 	if (p->options->solid)
@@ -174,8 +188,8 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
 	struct write_plan p = { .wim = wim };
 	uint64_t metadata;
 
-	bool ok = ib_wim_check_write(wim, options, err) && ib_wim_plan(wim, options, false, &p, err) &&
-		  ib_wim_flush_spool(wim, err) && metadata_bound(wim, &metadata, err);
+	bool ok = ib_wim_check_write(wim, options, err) && ib_wim_flush_spool(wim, err) &&
+		  ib_wim_plan(wim, options, false, &p, err) && metadata_bound(wim, &metadata, err);
 	if (ok)
 		fill_cost(&p, metadata, ret);
 	ib_wim_plan_fini(&p);

@@ -3,7 +3,8 @@
  *
  * The caller's thread reads and hashes; the pool's threads compress; finished
  * blocks come back in order and are appended, so the blocks of one blob lie
- * together. The chunk table is made when the blob is written out.
+ * together. The chunk table is made when the blob is written out. Where that
+ * happens at once (`done`, `ready`), most blobs never leave memory.
  */
 #include "wim/internal.h"
 
@@ -31,6 +32,7 @@ struct spool {
 	struct ib_codec_pool *pool; /* NULL: no compression */
 	struct job *open;           /* of the content being read */
 	GQueue jobs;                /* all not yet finished */
+	uint64_t released;          /* nobody reads what lies before */
 	uint8_t *ahead;
 	size_t ahead_size;          /* a multiple of the chunk size */
 };
@@ -46,6 +48,16 @@ static void rewind_spool(struct spool *s, uint64_t stored)
 {
 	s->out.fill -= (size_t)MIN(s->out.fill, stored);
 	s->out.at -= stored;
+	s->released = MIN(s->released, s->out.at);
+}
+
+/* Make room in memory without writing, if what is there is stored elsewhere already. */
+static void drop_released(struct spool *s)
+{
+	uint64_t start = s->out.at - s->out.fill;
+
+	if (s->released > start)
+		ib_wim_out_drop(&s->out, (size_t)(s->released - start));
 }
 
 /* The last block of a blob is in the spool. */
@@ -60,16 +72,12 @@ static bool finish(struct spool *s, struct job *job, struct ib_error **err)
 		g_clear_pointer(&b->sizes, g_array_unref);
 	g_queue_remove(&s->jobs, job);
 	g_free(job);
-	if (!dropped && !s->params.done)
-		return true;
+	if (!dropped && !s->params.done) /* without a pool the caller still has the job, and does not know of the blob yet */
+		return !s->pool || !s->params.ready || s->params.ready(s->params.data, err);
 	if (dropped)
 		ib_wim_blob_free(b);
-	else if (!ib_wim_out_flush(&s->out, err)) {
-		ib_wim_blob_free(b);
+	else if (!s->params.done(s->params.data, b, err))
 		return false;
-	} else if (!s->params.done(s->params.data, b, err)) {
-		return false;
-	}
 	rewind_spool(s, stored);
 	return true;
 }
@@ -87,6 +95,8 @@ static bool append(void *data, void *tag, const uint8_t *bytes, size_t stored, s
 	job->blob->stored += stored;
 	job->mixed |= stored < plain;
 	g_array_append_val(job->blob->sizes, size);
+	if (stored >= ib_wim_out_room(&s->out))
+		drop_released(s);
 	return ib_wim_out_put(&s->out, bytes, stored, err);
 }
 
@@ -235,8 +245,12 @@ bool ib_wim_spool_add(struct spool *s, struct ib_stream *stream, GHashTable *kno
 
 bool ib_wim_spool_flush(struct spool *s, struct ib_error **err)
 {
-	if (s->pool && !ib_codec_pool_flush(s->pool, err))
-		return false;
+	return !s->pool || ib_codec_pool_flush(s->pool, err);
+}
+
+bool ib_wim_spool_store(struct spool *s, struct ib_error **err)
+{
+	drop_released(s);
 	return ib_wim_out_flush(&s->out, err);
 }
 
@@ -245,9 +259,19 @@ bool ib_wim_spool_read(const struct spool *s, uint64_t at, void *buf, size_t len
 	return ib_output_read(&s->out.out, at, buf, len, err);
 }
 
-bool ib_wim_spool_has(const struct spool *s, const struct blob *b)
+const uint8_t *ib_wim_spool_peek(const struct spool *s, uint64_t at, uint64_t len)
 {
-	return b->complete && b->at + b->stored <= s->out.at - s->out.fill;
+	uint64_t start = s->out.at - s->out.fill;
+
+	return at < start || at + len > s->out.at ? NULL : s->out.buf + s->out.lead + (at - start);
+}
+
+void ib_wim_spool_release(struct spool *s, const struct blob *b)
+{
+	uint64_t kept = MAX(s->released, s->out.at - s->out.fill);
+
+	if (b->at <= kept && b->at + b->stored > kept) /* nobody else's bytes lie between */
+		s->released = b->at + b->stored;
 }
 
 enum ib_wim_compression ib_wim_spool_compression(const struct spool *s)

@@ -136,7 +136,7 @@ bool ib_wim_verify_blobs(struct ib_wim *wim, GHashTable *only, struct ib_progres
 {
 	struct verifier v = { .wim = wim, .progress = progress };
 
-	if (wim->spool && !ib_wim_spool_flush(wim->spool, err))
+	if (!ib_wim_flush_spool(wim, err))
 		return false;
 	v.blobs = g_ptr_array_new();
 	g_mutex_init(&v.lock);

@@ -353,9 +353,11 @@ bool ib_wim_cost(struct ib_wim *wim, const struct ib_wim_write_options *options,
  * Begin to write before all edits are made: content that the edits made so far leave in place is copied from now on, in
  * the background, while new content is added. Call it once, after the files to be replaced were emptied or deleted:
  * content that a later edit drops leaves a gap in the file. ib_wim_write() must be called with the same output and
- * options, or ib_wim_free().
- * @param out  its fd and name are borrowed until then
- * Throws as ib_wim_write(); what goes wrong while copying is thrown there.
+ * options, or ib_wim_free(). New content goes straight to the output and is read there from now on, also when it is
+ * written to a second place later (not to the same one: IB_ERR_FAILED). So nobody may change the output while the WIM
+ * is there; after a failure that means to free the WIM.
+ * @param out  its fd and name are borrowed until ib_wim_write() or ib_wim_free(); the file stays open until the latter
+ * Throws as ib_wim_write(); what goes wrong while copying is thrown there, or by the adding or reading of content.
  */
 bool ib_wim_write_begin(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
 			struct ib_error **err) IB_MUST_CHECK;

@@ -6,7 +6,10 @@
  */
 #include "wim/internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct writer {
 	struct ib_wim *wim;
@@ -51,13 +54,25 @@ static bool put_table(struct writer *w, const struct blob *b, struct ib_error **
 	return true;
 }
 
+static bool read_stored(struct writer *w, const struct blob *b, uint64_t from, void *buf, size_t len, struct ib_error **err)
+{
+	return b->moved ? ib_output_read(&w->wim->begun, b->at + from, buf, len, err)
+			: ib_wim_spool_read(b->spool, b->at + from, buf, len, err);
+}
+
 static bool put_stored(struct writer *w, const struct blob *b, struct ib_error **err)
 {
-	g_autofree uint8_t *buf = g_malloc(MIN(b->stored, 1u << 20));
+	const uint8_t *here = b->moved ? NULL : ib_wim_spool_peek(b->spool, b->at, b->stored);
 
+	if (here)
+		return ib_wim_out_put(&w->out, here, (size_t)b->stored, err) &&
+		       ib_progress_add(w->options->progress, b->stored, err);
+	if (!ib_wim_spool_store(b->spool, err))
+		return false;
+	g_autofree uint8_t *buf = g_malloc(MIN(b->stored, 1u << 20));
 	for (uint64_t done = 0, n; done < b->stored; done += n) {
 		n = MIN(b->stored - done, 1u << 20);
-		if (!ib_wim_spool_read(b->spool, b->at + done, buf, (size_t)n, err) ||
+		if (!read_stored(w, b, done, buf, (size_t)n, err) ||
 		    !ib_wim_out_put(&w->out, buf, (size_t)n, err) || !ib_progress_add(w->options->progress, n, err))
 			return false;
 	}
@@ -70,7 +85,7 @@ static bool put_plain(struct writer *w, const struct blob *b, struct ib_error **
 	struct ib_stream *s;
 	size_t n = 1;
 
-	if (!ib_wim_blob_stream(w->wim, b, &s, err))
+	if (!ib_wim_spool_store(b->spool, err) || !ib_wim_blob_stream(w->wim, b, &s, err))
 		return false;
 	bool ok = true;
 	while (ok && n > 0)
@@ -382,17 +397,31 @@ static bool copy_ahead(struct writer *w, struct ib_error **err)
 	return true;
 }
 
+/* Content moves there, and can be read as long as the WIM is there. */
+static bool keep_output(struct ib_wim *wim, const struct ib_output *out, struct ib_error **err)
+{
+	int fd = fcntl(out->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return ib_throw_errno(err, IB_ERR_SYSTEM, errno, "cannot keep '%s' open", out->name);
+	wim->begun = (struct ib_output){ .fd = fd, .base = out->base, .name = g_strdup(out->name) };
+	return true;
+}
+
 bool ib_wim_write_begin(struct ib_wim *wim, const struct ib_output *out, const struct ib_wim_write_options *options,
 			struct ib_error **err)
 {
 	if (!ib_wim_check_write(wim, options, err))
 		return false;
-	if (wim->writer)
+	if (wim->begun.fd >= 0)
 		return ib_throw(err, IB_ERR_FAILED, "writing has begun already");
+	/* What was added before stays in the spool; what comes lies in the output, in order, with nothing in between. */
+	if (!ib_wim_flush_spool(wim, err))
+		return false;
 	struct writer *w = writer_new(wim, out, options);
 	w->begun = *options;
 	w->options = &w->begun;
-	if (!copy_ahead(w, err)) {
+	if (!copy_ahead(w, err) || !keep_output(wim, out, err)) {
 		ib_wim_writer_free(w);
 		return ib_while(err, "writing image file '%s'", out->name);
 	}
@@ -405,6 +434,25 @@ uint64_t ib_wim_writer_at(const struct ib_wim *wim)
 	return wim->writer ? wim->writer->out.at : 0;
 }
 
+/* A blob is in the output: nobody needs the spool's copy of it. */
+static void move(struct blob *b)
+{
+	bool compressed = b->out.flags & RES_COMPRESSED;
+
+	ib_wim_spool_release(b->spool, b);
+	if (!compressed) {
+		g_clear_pointer(&b->sizes, g_array_unref);
+		b->stored = b->size;
+	}
+	b->at = b->out.offset + (b->out.stored - b->stored); /* after the table */
+	b->moved = b->ahead = true;
+}
+
+bool ib_wim_writer_flush(struct ib_wim *wim, struct ib_error **err)
+{
+	return !wim->writer || ib_wim_out_flush(&wim->writer->out, err);
+}
+
 bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err)
 {
 	struct writer *w = wim->writer;
@@ -415,11 +463,11 @@ bool ib_wim_write_new(struct ib_wim *wim, struct ib_error **err)
 		struct blob *b = g_ptr_array_index(wim->order, w->next);
 		if (w->options->solid || b->where != BLOB_SPOOL || !ib_wim_plan_copies(&w->plan, b))
 			continue;
-		if (!ib_wim_spool_has(b->spool, b))
+		if (!b->complete)
 			return true;
 		if (!put_blob(w, b, &b->out, err))
 			return ib_while(err, "writing new content");
-		b->ahead = true;
+		move(b);
 	}
 	return true;
 }
@@ -436,6 +484,14 @@ bool ib_wim_check_write(struct ib_wim *wim, const struct ib_wim_write_options *o
 	return true;
 }
 
+static bool same_place(const struct ib_output *a, const struct ib_output *b)
+{
+	struct stat x, y;
+
+	return a->base == b->base && a->fd >= 0 && fstat(a->fd, &x) == 0 && fstat(b->fd, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 static bool write_all(struct writer *w, struct ib_error **err)
 {
 	return ib_wim_flush_spool(w->wim, err) && ib_wim_write_new(w->wim, err) &&
@@ -448,15 +504,19 @@ bool ib_wim_write(struct ib_wim *wim, const struct ib_output *out, const struct 
 {
 	if (!ib_wim_check_write(wim, options, err))
 		return false;
-	struct writer *w = wim->writer ? wim->writer : writer_new(wim, out, options);
-	bool ok = w->out.out.fd == out->fd && w->out.out.base == out->base;
+	bool begun = wim->writer != NULL, same = same_place(&wim->begun, out);
+	struct writer *w = begun ? wim->writer : writer_new(wim, out, options);
+	bool ok = begun == same;
 	if (!ok)
-		ib_throw(err, IB_ERR_FAILED, "writing has begun to '%s'", w->out.out.name);
+		ib_throw(err, IB_ERR_FAILED, begun ? "writing has begun to '%s'" : "new content lies in '%s': it cannot be written there again",
+			 wim->begun.name);
 	w->options = options;
 	ok = ok && write_all(w, err);
 	if (ok)
 		*ret_size = w->out.at;
 	wim->writer = NULL;
 	ib_wim_writer_free(w);
+	for (guint i = 0; i < wim->order->len; i++)
+		((struct blob *)g_ptr_array_index(wim->order, i))->ahead = false; /* another output has nothing of it */
 	return ok ? true : ib_while(err, "writing image file '%s'", out->name);
 }
