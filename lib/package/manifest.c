@@ -229,38 +229,17 @@ static bool read_identity(struct ib_manifest *m, const struct ib_xml_node *root,
 	return check_name(m, name, err);
 }
 
-static bool is_named(const struct ib_xml_node *node, const char *const *names)
-{
-	while (*names && strcmp(ib_xml_name(node), *names) != 0)
-		names++;
-	return *names != NULL;
-}
-
-/*
- * A tree takes eight times the memory of its text, and a store has tens of thousands: what the model has taken over
- * goes, all of it where no node is asked for later.
- */
+/* The tree goes where the model has taken everything over: a store has tens of thousands of manifests. */
 static void drop_modelled(struct manifest *m)
 {
-	static const char *const taken[] = { "dependency", "file", "directories", "registryKeys", "trustInfo", NULL };
-	static const char *const asked[] = { "instrumentation", "localization", NULL };
-	struct ib_xml_node *next, *child = ib_xml_first(ib_xml_root(m->pub.xml), NULL);
-	bool needed = m->pub.services->len || m->pub.svchost->len;
+	static const char *const asked[] = { "instrumentation", "localization" };
+	bool needed = m->pub.services->len || m->pub.svchost->len || m->pub.firewall->len || m->pub.tasks->len;
 
 	g_clear_pointer(&m->sddl, g_hash_table_unref);
-	if (m->pub.firewall->len || m->pub.tasks->len)
-		return; /* rules and tasks are found at any place */
-	for (const struct ib_xml_node *n = child; n && !needed; n = ib_xml_next(n, NULL))
-		needed = is_named(n, asked);
-	if (!needed) {
+	for (size_t i = 0; i < G_N_ELEMENTS(asked) && !needed; i++)
+		needed = ib_xml_first(ib_xml_root(m->pub.xml), asked[i]) != NULL;
+	if (!needed)
 		g_clear_pointer(&m->pub.xml, ib_xml_free);
-		return;
-	}
-	for (; child; child = next) {
-		next = ib_xml_next(child, NULL);
-		if (is_named(child, taken))
-			ib_xml_remove(child);
-	}
 }
 
 static bool read_all(struct manifest *m, GBytes *dictionary, const char *name, struct ib_error **err)

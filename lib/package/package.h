@@ -153,8 +153,7 @@ struct ib_manifest {
 	GPtrArray *firewall;       /**< const struct ib_xml_node *: firewallRule */
 	GPtrArray *tasks;          /**< const struct ib_xml_node *: taskScheduler/Task */
 	GPtrArray *other;          /**< const char *: names of elements nobody here handles, sorted, each once */
-	struct ib_xml *xml;        /**< for nodes above, instrumentation and string tables; what is modelled may be left
-					out, and all of it (NULL) when nothing else is there */
+	struct ib_xml *xml;        /**< for nodes above, instrumentation and string tables; NULL when none of them is there */
 };
 
 /**

@@ -80,8 +80,10 @@ static bool validate(const struct ib_xml *doc, const char *xsd_path, struct mess
 	}
 	xmlSchemaValidCtxtPtr ctxt = xmlSchemaNewValidCtxt(schema);
 	xmlSchemaSetValidStructuredErrors(ctxt, collect, m);
-	int rc = xmlSchemaValidateDoc(ctxt, doc->doc);
+	xmlDocPtr dom = ib_xml_dom(doc, NULL);
+	int rc = xmlSchemaValidateDoc(ctxt, dom);
 	xmlSchemaFreeValidCtxt(ctxt);
+	xmlFreeDoc(dom);
 	xmlSchemaFree(schema);
 	if (rc == 0)
 		return true;
@@ -151,8 +153,7 @@ static bool lock_down(xsltSecurityPrefsPtr prefs, xsltTransformContextPtr ctxt)
 /* The result in the encoding the sheet asks for, or NULL with messages. */
 static GBytes *apply(xsltStylesheetPtr style, const struct ib_xml *doc, const char *const *params)
 {
-	/* xsl:strip-space would take nodes out of the document itself. */
-	xmlDocPtr source = xmlCopyDoc(doc->doc, 1);
+	xmlDocPtr source = ib_xml_dom(doc, NULL);
 	xsltTransformContextPtr ctxt = xsltNewTransformContext(style, source);
 	xsltSecurityPrefsPtr prefs = xsltNewSecurityPrefs();
 	GBytes *bytes = NULL;
@@ -178,7 +179,8 @@ static GBytes *apply(xsltStylesheetPtr style, const struct ib_xml *doc, const ch
 	return bytes;
 }
 
-static xsltStylesheetPtr compile(struct ib_xml *sheet)
+/* base: what the sheet's imports are relative to, or NULL */
+static xsltStylesheetPtr compile(const struct ib_xml *sheet, const char *base)
 {
 	static gsize quiet;
 
@@ -186,14 +188,15 @@ static xsltStylesheetPtr compile(struct ib_xml *sheet)
 		xsltSetGenericErrorFunc(NULL, collect_text);
 		g_once_init_leave(&quiet, 1);
 	}
-	xsltStylesheetPtr style = xsltParseStylesheetDoc(sheet->doc);
-	if (style)
-		sheet->doc = NULL; /* taken; after a failure it is still the sheet's */
+	xmlDocPtr dom = ib_xml_dom(sheet, base);
+	xsltStylesheetPtr style = xsltParseStylesheetDoc(dom);
+	if (!style)
+		xmlFreeDoc(dom); /* else taken */
 	return style;
 }
 
-static bool transform(const struct ib_xml *doc, struct ib_xml *sheet, const char *const *params, GBytes **ret,
-		      struct ib_error **err)
+static bool transform(const struct ib_xml *doc, const struct ib_xml *sheet, const char *base,
+		      const char *const *params, GBytes **ret, struct ib_error **err)
 {
 	struct messages m = { .text = g_string_new(NULL) };
 	g_autofree char *what = g_strdup_printf("'%s' is not a usable stylesheet", sheet->name);
@@ -201,7 +204,7 @@ static bool transform(const struct ib_xml *doc, struct ib_xml *sheet, const char
 
 	listening = &m;
 	xmlSetStructuredErrorFunc(&m, collect);
-	xsltStylesheetPtr style = compile(sheet);
+	xsltStylesheetPtr style = compile(sheet, base);
 	if (style) {
 		g_free(what);
 		what = g_strdup_printf("transforming '%s' with '%s' failed", doc->name, sheet->name);
@@ -229,11 +232,11 @@ bool ib_xml_transform(const struct ib_xml *doc, GBytes *sheet, const char *path,
 	if (!bytes && !ib_file_read(path, SHEET_MAX, &bytes, err))
 		return ib_while(err, "reading stylesheet '%s'", path);
 	const void *data = g_bytes_get_data(bytes, &len);
-	if (!ib_xml_parse_at(data, len, path, sheet ? NULL : path, &parsed, err))
+	if (!ib_xml_parse(data, len, path, &parsed, err))
 		return ib_while(err, "reading stylesheet '%s'", path);
 	char *folder = sheet ? NULL : folder_of(path);
 	ib_xml_reach(folder);
-	bool ok = transform(doc, parsed, params, &result, err);
+	bool ok = transform(doc, parsed, sheet ? NULL : path, params, &result, err);
 	ib_xml_reach(NULL);
 	free(folder);
 	if (ok)
