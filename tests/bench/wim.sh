@@ -86,7 +86,7 @@ for level in ${WIM_BENCH_LEVELS-20 50}; do
 		} >>rounds
 	done
 	wimverify ours.wim >/dev/null 2>&1 || { echo "wimverify refuses what was written"; exit 1; }
-	ls -l theirs.wim ours.wim | awk '{ s[NR] = $5 } END { printf "sizes: libwim %d, ours %d bytes\n", s[1], s[2] }'
+	ls -l theirs.wim ours.wim | awk '{ s[NR] = $5 } END { printf "sizes: libwim %.0f, ours %.0f bytes\n", s[1], s[2] }'
 	python3 - "$level" <<-'PY'
 	import statistics, sys
 	wall, cpu, peak = {}, {}, {}
