@@ -15,13 +15,13 @@ void ib_delta_code_flat(uint8_t *lengths, size_t n)
 		lengths[i] = (uint8_t)(i < shorter ? width - 1 : width);
 }
 
+/* The len lowest of 16 bits, the other way round. */
 static unsigned turned(unsigned code, unsigned len)
 {
-	unsigned v = 0;
-
-	for (unsigned i = 0; i < len; i++)
-		v |= (code >> i & 1) << (len - 1 - i);
-	return v;
+	code = (code & 0x5555) << 1 | (code >> 1 & 0x5555);
+	code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
+	code = (code & 0x0f0f) << 4 | (code >> 4 & 0x0f0f);
+	return ((code & 0xff) << 8 | code >> 8) >> (16 - len);
 }
 
 /* The lowest code of each length; false when a length has more symbols than codes. */
@@ -43,11 +43,28 @@ static bool place(struct ib_delta_code *c)
 	return true;
 }
 
+/*
+ * The table for len bits is that for one bit less, twice, and the codes of this length. Should an incomplete code be
+ * ambiguous, the shorter one wins, as in reading bit by bit.
+ */
+static void fill_fast(struct ib_delta_code *c)
+{
+	c->fast[0] = 0;
+	for (unsigned len = 1; len <= IB_DELTA_FAST_BITS; len++) {
+		size_t half = (size_t)1 << (len - 1);
+		memcpy(c->fast + half, c->fast, half * sizeof(c->fast[0]));
+		for (unsigned k = 0; k < c->count[len]; k++) {
+			uint32_t *e = &c->fast[turned(c->first[len] + k, len)];
+			if (*e == 0)
+				*e = (uint32_t)c->sorted[c->index[len] + k] << 8 | len;
+		}
+	}
+}
+
 bool ib_delta_code_make(struct ib_delta_code *c, const uint8_t *lengths, size_t n)
 {
 	uint16_t given[IB_DELTA_CODE_MAX + 1] = { 0 };
 
-	memset(c->fast, 0, sizeof(c->fast));
 	memset(c->count, 0, sizeof(c->count));
 	for (size_t i = 0; i < n; i++)
 		c->count[lengths[i]]++;
@@ -57,15 +74,7 @@ bool ib_delta_code_make(struct ib_delta_code *c, const uint8_t *lengths, size_t 
 	for (size_t i = 0; i < n; i++)
 		if (lengths[i])
 			c->sorted[c->index[lengths[i]] + given[lengths[i]]++] = (uint16_t)i;
-	/* from long to short: should an incomplete code be ambiguous, the shorter one wins, as in reading bit by bit */
-	for (unsigned len = IB_DELTA_FAST_BITS; len > 0; len--) {
-		for (unsigned k = 0; k < c->count[len]; k++) {
-			uint32_t e = (uint32_t)c->sorted[c->index[len] + k] << 8 | len;
-			for (unsigned at = turned(c->first[len] + k, len); at < 1u << IB_DELTA_FAST_BITS;
-			     at += 1u << len)
-				c->fast[at] = e;
-		}
-	}
+	fill_fast(c);
 	return true;
 }
 
