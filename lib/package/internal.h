@@ -80,6 +80,8 @@ bool package_read_files(struct manifest *m, const struct ib_xml_node *root, stru
 bool package_read_directories(struct manifest *m, const struct ib_xml_node *root, struct ib_error **err)
 	IB_MUST_CHECK;
 bool package_read_registry(struct manifest *m, const struct ib_xml_node *root, struct ib_error **err) IB_MUST_CHECK;
+/** Free a struct ib_registry_key with its values. */
+void package_free_key(gpointer key);
 bool package_read_memberships(struct manifest *m, const struct ib_xml_node *root, struct ib_error **err)
 	IB_MUST_CHECK;
 

@@ -25,9 +25,13 @@ uint64_t ib_keyform_hash(const char *text)
 	unsigned i = 0;
 
 	for (const char *p = text; *p; i++) {
-		gunichar c = g_utf8_get_char_validated(p, -1);
+		uint32_t unit = (uint8_t)*p;
+		gunichar c = unit < 0x80 ? (gunichar)-1 : g_utf8_get_char_validated(p, -1);
 		bool valid = c != (gunichar)-1 && c != (gunichar)-2;
-		uint32_t unit = valid ? (uint32_t)g_unichar_tolower(c) : (uint8_t)*p;
+		if (valid)
+			unit = (uint32_t)g_unichar_tolower(c);
+		else if (unit < 0x80)
+			unit = (uint32_t)g_ascii_tolower((char)unit);
 		sum[i & 3] = sum[i & 3] * TEXT_FACTOR + unit;
 		p = valid ? g_utf8_next_char(p) : p + 1;
 	}

@@ -61,17 +61,21 @@ void package_other_sort(GPtrArray *list)
 
 bool package_relative_name(struct manifest *m, const char *text, const char **ret, struct ib_error **err)
 {
-	g_autofree char *name = g_strdelimit(g_strdup(text), "/", '\\');
-	g_auto(GStrv) parts = g_strsplit(name, "\\", -1);
+	char *name = g_strdelimit(g_string_chunk_insert(m->strings, text), "/", '\\');
 
 	if (!*name || strchr(name, ':'))
 		return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component", text);
-	for (char **p = parts; *p; p++) {
-		const char *fault = ib_name_fault(*p);
+	for (char *part = name, *end; part; part = end) {
+		end = strchr(part, '\\');
+		if (end)
+			*end = '\0';
+		const char *fault = ib_name_fault(part);
 		if (fault)
 			return ib_throw(err, IB_ERR_INPUT, "'%.80s' is not the name of a file below its component: %s", text, fault);
+		if (end)
+			*end++ = '\\';
 	}
-	*ret = g_string_chunk_insert(m->strings, name);
+	*ret = name;
 	return true;
 }
 
@@ -282,14 +286,6 @@ static void free_file(gpointer p)
 	g_free(f);
 }
 
-static void free_key(gpointer p)
-{
-	struct ib_registry_key *k = p;
-
-	g_ptr_array_unref(k->values);
-	g_free(k);
-}
-
 static struct manifest *manifest_new(GBytes *bytes)
 {
 	struct manifest *m = g_new0(struct manifest, 1);
@@ -300,7 +296,7 @@ static struct manifest *manifest_new(GBytes *bytes)
 	m->pub.dependencies = g_ptr_array_new_with_free_func(g_free);
 	m->pub.files = g_ptr_array_new_with_free_func(free_file);
 	m->pub.directories = g_ptr_array_new_with_free_func(g_free);
-	m->pub.registry = g_ptr_array_new_with_free_func(free_key);
+	m->pub.registry = g_ptr_array_new_with_free_func(package_free_key);
 	m->pub.services = g_ptr_array_new_with_free_func(g_free);
 	m->pub.svchost = g_ptr_array_new_with_free_func(g_free);
 	m->pub.search_path = g_ptr_array_new_with_free_func(g_free);
