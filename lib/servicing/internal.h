@@ -320,6 +320,17 @@ char *ib_svc_effect_text(const struct ib_effect *e);
 GHashTable *ib_svc_effect_set(const GPtrArray *effects);
 const char *ib_svc_hive_name(enum ib_hive_id id);
 
+/* ---- leaving.c ---- */
+
+/* What the changes of winners come to. */
+struct ib_changes {
+	GPtrArray *gone;     /* struct ib_effect *: an old winner's, which the new one of its family has not */
+	GHashTable *brought; /* ids of all that new winners bring */
+};
+/* Take out of the image what is gone and no other winner brings, last first, and what is empty then and nobody's. */
+bool ib_svc_leave(struct ib_store *s, const GArray *winners, const struct ib_changes *ch, struct ib_install_summary *sum,
+		  struct ib_error **err) IB_MUST_CHECK;
+
 /* ---- owners.c ---- */
 
 /* Who owns things: which winners bring them. */
@@ -592,12 +603,6 @@ bool ib_svc_package_matches(const char *pattern, const char *package_id);
 
 /* ---- remove.c ---- */
 
-/*
- * Take away folders and keys above things that went (struct ib_effect *), as far as they are empty, nobody's, and not
- * Windows' own. Whether somebody owns them is asked only of those that are empty.
- */
-bool ib_svc_climb_unasked(struct ib_store *s, const GPtrArray *went, GHashTable *without, GHashTable *brought,
-			  struct ib_error **err) IB_MUST_CHECK;
 /* Ids of the folders or keys above a thing (added to ids, g_free): they may be empty when it is gone. */
 void ib_svc_ask_above(const struct ib_effect *e, GHashTable *ids);
 /* Take away folders and keys above a thing that went, as far as they are empty, nobody's, and not Windows' own. */

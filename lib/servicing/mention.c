@@ -1,6 +1,7 @@
 /*
- * Which manifests can own a thing that is asked for: its name stands in the text of each that does. To look for a few
- * thousand names in all texts takes a tenth of the time that reading them as XML does, and most texts mention none.
+ * Which manifests can own a thing that is asked for: the names in its path stand in the text of each that does. To look
+ * for a few thousand names in all texts takes a tenth of the time that reading them as XML does, and most texts mention
+ * none.
  *
  * Nothing may be overlooked, so in doubt a text counts as one that does. A name is compared by the piece behind the last
  * character that could be written in two ways or divide names; pieces of a text are cut at the same characters.
@@ -13,10 +14,27 @@
 /* Of a byte of the text: ends a piece, counts as a blank, does not count, is part of a longer character. */
 enum { PLAIN, CUT, BLANK, SKIP, WIDE };
 
+/* A name that is looked for, in an open hash table. */
+struct word {
+	uint64_t hash;   /* 0: free */
+	uint32_t number;
+	uint32_t listed; /* things that are listed with it */
+	uint32_t things; /* the first of them, plus one */
+};
+
+/* A thing: a text that brings it has all of these words. Listed with the one that lists the fewest. */
+struct thing {
+	uint32_t begin, count; /* in numbers */
+	uint32_t next;         /* listed with the same word, plus one */
+};
+
 struct ib_mentions {
-	uint64_t *hashes; /* of pieces, 0: free */
+	struct word *words;
 	size_t mask;
-	bool all;         /* a name that may be written in ways unknown here */
+	uint32_t count;  /* words */
+	GArray *numbers; /* uint32_t: of words */
+	GArray *things;  /* struct thing */
+	bool all;        /* a thing whose names may all be written in ways unknown here */
 };
 
 #define CUTS "\"'<>\\/&;|"
@@ -78,14 +96,6 @@ static uint64_t hash_wide(const uint8_t *p, size_t len, const struct tables *t)
 
 /* ---- what is asked for ---- */
 
-/* The last name of a path. */
-static const char *leaf(const char *path)
-{
-	const char *slash = strrchr(path, '\\');
-
-	return slash ? slash + 1 : path;
-}
-
 /* A name's hash; 0: it can be made in ways that do not show in the text. */
 static uint64_t hash_name(const char *name)
 {
@@ -99,33 +109,65 @@ static uint64_t hash_name(const char *name)
 	return hash_wide((const uint8_t *)piece, strlen(piece), tables());
 }
 
-static void add(struct ib_mentions *m, uint64_t hash)
+static struct word *find(const struct ib_mentions *m, uint64_t hash)
 {
 	size_t at = (size_t)hash & m->mask;
 
-	while (m->hashes[at] && m->hashes[at] != hash)
+	while (m->words[at].hash && m->words[at].hash != hash)
 		at = (at + 1) & m->mask;
-	m->hashes[at] = hash;
+	return &m->words[at];
 }
 
-/* An id is two marks, path and name, divided by '|' (ib_svc_effect_id()); of two names the longer is the rarer. */
+/* Twice the room; words keep their numbers. */
+static void grow(struct ib_mentions *m)
+{
+	g_autofree struct word *old = m->words;
+	size_t room = m->mask + 1;
+
+	m->mask = 2 * room - 1;
+	m->words = g_new0(struct word, 2 * room);
+	for (size_t i = 0; i < room; i++)
+		if (old[i].hash)
+			*find(m, old[i].hash) = old[i];
+}
+
+static uint64_t add_word(struct ib_mentions *m, const char *name)
+{
+	uint64_t hash = hash_name(name);
+
+	if (!hash)
+		return 0;
+	if (2 * m->count > m->mask)
+		grow(m);
+	struct word *w = find(m, hash);
+	if (!w->hash)
+		*w = (struct word){ .hash = hash, .number = m->count++ };
+	g_array_append_val(m->numbers, w->number);
+	return hash;
+}
+
+/* An id is two marks, path and name, divided by '|' (ib_svc_effect_id()). */
 static void add_id(struct ib_mentions *m, const char *id)
 {
-	const char *path = strchr(id, '|'), *name = path ? strrchr(id, '|') : NULL;
+	g_auto(GStrv) names = g_strsplit_set(strchr(id, '|') + 1, "\\|", -1);
+	struct thing thing = { .begin = m->numbers->len };
+	uint64_t rarest = 0;
 
-	if (!name || name == path) {
+	for (char **p = names; *p; p++) {
+		uint64_t hash = add_word(m, *p);
+		if (hash && (!rarest || find(m, hash)->listed < find(m, rarest)->listed))
+			rarest = hash;
+	}
+	if (!rarest) {
 		m->all = true;
 		return;
 	}
-	g_autofree char *folder = g_strndup(path + 1, (gsize)(name - path - 1));
-	const char *a = leaf(folder), *b = name + 1;
-	uint64_t hash = hash_name(strlen(a) > strlen(b) ? a : b);
-	if (!hash)
-		hash = hash_name(strlen(a) > strlen(b) ? b : a);
-	if (hash)
-		add(m, hash);
-	else
-		m->all = true;
+	struct word *w = find(m, rarest);
+	thing.count = m->numbers->len - thing.begin;
+	thing.next = w->things;
+	g_array_append_val(m->things, thing);
+	w->things = m->things->len;
+	w->listed++;
 }
 
 static void add_ids(struct ib_mentions *m, GHashTable *ids)
@@ -141,12 +183,11 @@ static void add_ids(struct ib_mentions *m, GHashTable *ids)
 struct ib_mentions *ib_svc_mentions_new(GHashTable *ids, GHashTable *folders)
 {
 	struct ib_mentions *m = g_new0(struct ib_mentions, 1);
-	size_t room = 64, count = g_hash_table_size(ids) + (folders ? g_hash_table_size(folders) : 0);
 
-	while (room < 4 * count)
-		room *= 2;
-	m->mask = room - 1;
-	m->hashes = g_new0(uint64_t, room);
+	m->mask = 1023;
+	m->words = g_new0(struct word, m->mask + 1);
+	m->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	m->things = g_array_new(FALSE, FALSE, sizeof(struct thing));
 	add_ids(m, ids);
 	if (folders)
 		add_ids(m, folders);
@@ -155,19 +196,13 @@ struct ib_mentions *ib_svc_mentions_new(GHashTable *ids, GHashTable *folders)
 
 void ib_svc_mentions_clear(struct ib_mentions **m)
 {
-	g_free((*m)->hashes);
+	g_array_unref((*m)->numbers);
+	g_array_unref((*m)->things);
+	g_free((*m)->words);
 	g_free(*m);
 }
 
 /* ---- a text ---- */
-
-static bool has(const struct ib_mentions *m, uint64_t hash)
-{
-	for (size_t at = (size_t)hash & m->mask; m->hashes[at]; at = (at + 1) & m->mask)
-		if (m->hashes[at] == hash)
-			return true;
-	return false;
-}
 
 static bool begins(const char *text, const char *end, const char *word)
 {
@@ -208,7 +243,25 @@ static bool is_unclear(const char *text, size_t len)
 	return false;
 }
 
-static bool any_piece(const struct ib_mentions *m, const uint8_t *p, const uint8_t *end)
+/* What a text was seen to have. */
+struct seen {
+	const struct ib_mentions *m;
+	uint8_t *bits;  /* by a word's number */
+	GArray *lists;  /* uint32_t: the first thing listed with each word seen, plus one */
+};
+
+static void see(struct seen *s, uint64_t hash)
+{
+	const struct word *w = hash ? find(s->m, hash) : NULL;
+
+	if (!w || !w->hash || s->bits[w->number])
+		return;
+	s->bits[w->number] = 1;
+	if (w->things)
+		g_array_append_val(s->lists, w->things);
+}
+
+static void see_pieces(struct seen *s, const uint8_t *p, const uint8_t *end)
 {
 	const struct tables *t = tables();
 
@@ -228,9 +281,28 @@ static bool any_piece(const struct ib_mentions *m, const uint8_t *p, const uint8
 				p++;
 			last = hash_wide(begin, (size_t)(p - begin), t);
 		}
-		if (last && has(m, last))
-			return true;
+		see(s, last);
 		p++;
+	}
+}
+
+static bool has_all(const struct seen *s, const struct thing *t)
+{
+	for (uint32_t i = t->begin; i < t->begin + t->count; i++)
+		if (!s->bits[g_array_index(s->m->numbers, uint32_t, i)])
+			return false;
+	return true;
+}
+
+static bool has_thing(const struct seen *s)
+{
+	for (guint i = 0; i < s->lists->len; i++) {
+		const struct thing *t;
+		for (uint32_t at = g_array_index(s->lists, uint32_t, i); at; at = t->next) {
+			t = &g_array_index(s->m->things, struct thing, at - 1);
+			if (has_all(s, t))
+				return true;
+		}
 	}
 	return false;
 }
@@ -240,7 +312,13 @@ bool ib_svc_mentions_any(const struct ib_mentions *m, const char *keyform, GByte
 	gsize len;
 	const char *data = g_bytes_get_data(text, &len);
 
+	if (m->all || (len > 0 && is_unclear(data, len)))
+		return true;
+	g_autofree uint8_t *bits = g_malloc0(m->count + 1);
+	g_autoptr(GArray) lists = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	struct seen s = { .m = m, .bits = bits, .lists = lists };
 	/* Migration rules have the key form of their component for a name, which is in no text. */
-	return m->all || has(m, hash_name(keyform)) ||
-	       (len > 0 && (is_unclear(data, len) || any_piece(m, (const uint8_t *)data, (const uint8_t *)data + len)));
+	see(&s, hash_wide((const uint8_t *)keyform, strlen(keyform), tables()));
+	see_pieces(&s, (const uint8_t *)data, (const uint8_t *)data + len);
+	return has_thing(&s);
 }

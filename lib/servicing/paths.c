@@ -33,23 +33,34 @@ static const struct {
 	{ "startup", "\\ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup", NULL },
 };
 
-bool ib_svc_name_is_made(const char *name)
+/* Folded. */
+static GHashTable *made_names(void)
 {
 	static const char *const more[] = { "SysArm32", "Wow6432Node", "Classes" };
+	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-	if (!g_ascii_strncasecmp(name, "ControlSet", 10))
-		return true;
 	for (size_t i = 0; i < G_N_ELEMENTS(more); i++)
-		if (ib_name_equal(name, more[i]))
-			return true;
+		g_hash_table_add(names, ib_name_fold(more[i]));
 	for (size_t i = 0; i < 2 * G_N_ELEMENTS(macros); i++) {
 		const char *path = i % 2 ? macros[i / 2].other : macros[i / 2].path;
 		g_auto(GStrv) parts = g_strsplit(path ? path : "", "\\", -1);
 		for (char **p = parts; *p; p++)
-			if (**p && ib_name_equal(name, *p))
-				return true;
+			g_hash_table_add(names, ib_name_fold(*p));
 	}
-	return false;
+	return names;
+}
+
+bool ib_svc_name_is_made(const char *name)
+{
+	static GHashTable *names; /* for the life of the process */
+	static gsize once;
+
+	if (g_once_init_enter(&once)) {
+		names = made_names();
+		g_once_init_leave(&once, 1);
+	}
+	g_autofree char *folded = ib_name_fold(name);
+	return g_str_has_prefix(folded, "CONTROLSET") || g_hash_table_contains(names, folded);
 }
 
 static bool is_other(const struct ib_macro_scope *scope)

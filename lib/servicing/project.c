@@ -227,13 +227,7 @@ bool ib_svc_effect_remove(struct ib_store *s, const struct ib_effect *e, bool *r
 
 /* ---- changes of winners ---- */
 
-/* What all changes come to. */
-struct changes {
-	GPtrArray *gone;     /* struct ib_effect *: an old winner's, which the new one of its family has not */
-	GHashTable *brought; /* ids of all that new winners bring */
-};
-
-static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, struct changes *ch,
+static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, struct ib_changes *ch,
 			struct ib_install_summary *sum, struct ib_error **err)
 {
 	struct projection p = { .s = s, .m = w->now, .macros = ib_svc_scope(s, w->now) };
@@ -272,64 +266,11 @@ static bool project_one(struct ib_store *s, const struct ib_plan_winner *w, stru
 	return true;
 }
 
-/* New winners: struct ib_component *. What they bring is known, their manifests need not be asked. */
-static bool new_winners(struct ib_store *s, const GArray *winners, GHashTable **ret, struct ib_error **err)
-{
-	struct ib_model *model;
-
-	if (!ib_svc_model(s, &model, err))
-		return false;
-	*ret = g_hash_table_new(NULL, NULL);
-	for (guint i = 0; i < winners->len; i++) {
-		const struct ib_manifest *m = g_array_index(winners, struct ib_plan_winner, i).now;
-		struct ib_component *c = m ? ib_svc_component(model, m->keyform) : NULL;
-		if (c)
-			g_hash_table_add(*ret, c);
-	}
-	return true;
-}
-
-/* What old winners had and nobody has any more, last first. */
-static bool remove_gone(struct ib_store *s, const GArray *winners, struct changes *ch, struct ib_install_summary *sum,
-			struct ib_error **err)
-{
-	g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autoptr(GPtrArray) went = g_ptr_array_new();
-	g_autoptr(GHashTable) known = NULL;
-	g_autoptr(GHashTable) owners = NULL;
-
-	if (!new_winners(s, winners, &known, err))
-		return false;
-	for (guint i = 0; i < ch->gone->len; i++) {
-		const struct ib_effect *e = ch->gone->pdata[i];
-		if (!g_hash_table_contains(ch->brought, e->id))
-			g_hash_table_add(ids, (gpointer)e->id);
-	}
-	const struct ib_owner_query q = { .ids = ids, .without = known };
-	if (!ib_svc_owners(s, &q, &owners, err))
-		return false;
-	for (guint i = ch->gone->len; i-- > 0;) {
-		struct ib_effect *e = ch->gone->pdata[i];
-		bool removed;
-		if (!g_hash_table_contains(ids, e->id) || g_hash_table_contains(owners, e->id))
-			continue;
-		if (!ib_svc_effect_remove(s, e, &removed, err)) {
-			g_autofree char *text = ib_svc_effect_text(e);
-			return ib_while(err, "removing the %s", text);
-		}
-		if (removed)
-			g_ptr_array_add(went, e);
-		sum->files_removed += removed && e->kind == EFFECT_FILE;
-		sum->values_removed += removed && e->kind == EFFECT_VALUE;
-	}
-	return ib_svc_climb_unasked(s, went, known, ch->brought, err);
-}
-
 bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install_summary *sum, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(ib_svc_effect_free);
 	g_autoptr(GHashTable) brought = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct changes ch = { .gone = gone, .brought = brought };
+	struct ib_changes ch = { .gone = gone, .brought = brought };
 
 	if (!ib_svc_read_before(s, winners, err))
 		return false;
@@ -338,5 +279,5 @@ bool ib_svc_project(struct ib_store *s, const GArray *winners, struct ib_install
 		if (!project_one(s, w, &ch, sum, err))
 			return ib_while(err, "projecting '%s'", w->now ? w->now->keyform : w->before->keyform);
 	}
-	return gone->len == 0 || remove_gone(s, winners, &ch, sum, err);
+	return gone->len == 0 || ib_svc_leave(s, winners, &ch, sum, err);
 }

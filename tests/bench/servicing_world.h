@@ -416,22 +416,30 @@ static inline void put_trust(GString *x)
 		   "        </securityDescriptorDefinitions>\n      </accessControl>\n    </security>\n  </trustInfo>");
 }
 
+/* What a manifest has beside its keys, with one file. */
+#define KEYS_FROM 1500u
+
 /* A manifest's text with the files it names as members of c. */
 static inline char *component_text(struct cab *c, const struct made *m, const struct ib_identity *id, const char *keyform)
 {
 	GString *x = g_string_new(NULL);
 	unsigned f = m->family, chance = pick(f, 13, 1000), n = 0;
+	size_t keys = manifest_size(f);
 
 	put_head(x);
 	put_identity(x, id);
 	for (unsigned i = 0; i < m->files; i++)
 		put_file(c, x, m, keyform, i);
-	if (x->len < manifest_size(f)) {
-		/* Each new version forgets a key of some components. */
-		n = m->revision > 1 && f % 8 == 0 ? 1 : 0;
+	/* The same keys with however many files; but each new version forgets the first one of some components. */
+	if (keys > KEYS_FROM) {
+		g_autoptr(GString) all = g_string_new(NULL);
+		size_t first = 0;
+		for (; all->len < keys - KEYS_FROM; n++) {
+			put_key(all, f, n);
+			first = first ? first : all->len;
+		}
 		g_string_append(x, "\n  <registryKeys>");
-		for (; x->len < manifest_size(f); n++)
-			put_key(x, f, n);
+		g_string_append(x, all->str + (m->revision > 1 && f % 8 == 0 ? first : 0));
 		g_string_append(x, "\n  </registryKeys>");
 	}
 	if (chance < 30)
