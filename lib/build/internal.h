@@ -206,6 +206,11 @@ struct update_options {
 /** Say what to do about a package that was refused for what it is, unless something better is said already: false. */
 bool package_refused(struct ib_error **err);
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
+/** Begin to unpack a file while the image is opened that knows the dictionary; updates_end(), or ib_package_open_cancel(). */
+struct ib_package_opening *updates_begin(const char *path, const struct update_options *o);
+/** As updates_open(), of a file that was begun. opening: taken; NULL: it was not, and is opened now. */
+bool updates_end(GPtrArray *updates, const char *path, struct ib_package_opening *opening,
+		 const struct update_options *o, struct ib_error **err);
 /* ondemand.c */
 /**
  * Of packages that payload may come from, those that bring a wanted feature which the image does not know: appended to

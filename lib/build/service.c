@@ -218,13 +218,15 @@ static bool add_packages(struct service *s, struct ib_error **err)
 		return false;
 	g_autoptr(GPtrArray) updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
 	struct update_options o = { .threads = s->o->threads, .payload = true };
+	struct ib_package_opening *opening = *files && !s->store ? updates_begin(*files, &o) : NULL;
 	bool ok = need_store(s, err) && ib_store_dictionary(s->store, &o.dictionary, err) &&
 		  sources_open(s->o->payload_sources, o.dictionary, NULL, &s->stock, err);
 	o.anchors = s->anchors;
 	if (ok)
 		ib_store_set_stock(s->store, s->stock);
 	for (; ok && *files; files++)
-		ok = updates_open(updates, *files, &o, err);
+		ok = updates_end(updates, *files, g_steal_pointer(&opening), &o, err);
+	ib_package_open_cancel(opening);
 	if (!ok || !add_capabilities(s, updates, &o, err))
 		return false;
 	guint named = updates->len;

@@ -111,12 +111,31 @@ bool package_refused(struct ib_error **err)
 			    "that is still refused then must not be used");
 }
 
+static struct ib_package_options package_options(const struct update_options *o)
+{
+	return (struct ib_package_options){ .size = sizeof(struct ib_package_options), .dictionary = o->dictionary,
+					    .spool_dir = o->spool_dir, .threads = o->threads, .payload = o->payload };
+}
+
+struct ib_package_opening *updates_begin(const char *path, const struct update_options *o)
+{
+	const struct ib_package_options options = package_options(o);
+
+	return ib_package_open_begin(path, &options);
+}
+
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err)
 {
-	struct ib_package_options options = { .size = sizeof options, .dictionary = o->dictionary, .spool_dir = o->spool_dir,
-					      .threads = o->threads, .payload = o->payload };
+	return updates_end(updates, path, NULL, o, err);
+}
+
+bool updates_end(GPtrArray *updates, const char *path, struct ib_package_opening *opening,
+		 const struct update_options *o, struct ib_error **err)
+{
+	const struct ib_package_options options = package_options(o);
 	g_autoptr(GPtrArray) all = NULL;
-	bool ok = ib_package_open_all(path, &options, &all, err);
+	bool ok = opening ? ib_package_open_end(opening, o->dictionary, &all, err)
+			  : ib_package_open_all(path, &options, &all, err);
 
 	while (ok && all->len)
 		ok = add_update(updates, g_ptr_array_steal_index(all, 0), o->anchors, err);
@@ -131,9 +150,13 @@ static bool add_package(struct build *b, const char *path, bool named, enum rank
 	struct ib_store *scratch;
 	guint first = b->updates->len;
 
+	struct ib_package_opening *opening = b->scratch ? NULL : updates_begin(path, &o);
 	/* The manifests of a package are compressed with the dictionary of the systems it is for. */
-	if (!base_scratch(b, &scratch, err) || !ib_store_dictionary(scratch, &o.dictionary, err) ||
-	    !updates_open(b->updates, path, &o, err))
+	if (!base_scratch(b, &scratch, err) || !ib_store_dictionary(scratch, &o.dictionary, err)) {
+		ib_package_open_cancel(opening);
+		return false;
+	}
+	if (!updates_end(b->updates, path, opening, &o, err))
 		return false;
 	for (guint i = first; i < b->updates->len; i++) {
 		struct update *u = g_ptr_array_index(b->updates, i);

@@ -403,8 +403,19 @@ struct ib_package {
 	GHashTable *payload;        /* folded "<key form>\<file>" -> struct payload * */
 	GPtrArray *payloads;        /* struct payload *: the same, in the order of the manifests; owned */
 	GBytes *dictionary;         /* or NULL */
+	struct ib_package_opening *opening; /* who gives the dictionary later, or NULL; borrowed, while it is being opened */
 	unsigned threads;           /* at least 1 */
 	bool will_read;             /* payload is going to be read */
 };
+
+/* ---- package.c, opening.c ---- */
+
+/** ib_package_open_all(); opening: who gives the dictionary later, or NULL. */
+bool package_open_path(const char *path, const struct ib_package_options *options, struct ib_package_opening *opening,
+		       GPtrArray **ret, struct ib_error **err) IB_MUST_CHECK;
+/** False when the opening was cancelled. NULL goes on. */
+bool package_opening_goes_on(struct ib_package_opening *o, struct ib_error **err) IB_MUST_CHECK;
+/** Wait for the dictionary; owned by the caller (g_bytes_unref), NULL when there is none. */
+GBytes *package_opening_dictionary(struct ib_package_opening *o);
 
 #endif

@@ -77,7 +77,8 @@ static bool take_member(guint i, struct ib_stream *stream, void *data, struct ib
 	const char *name = package_unit_file(g->p->unit, i)->name;
 	g_autoptr(GBytes) bytes = NULL;
 
-	return ib_stream_bytes(stream, meta_limit(name), name, &bytes, err) && keep(g, name, bytes, err);
+	return package_opening_goes_on(g->p->opening, err) && ib_stream_bytes(stream, meta_limit(name), name, &bytes, err) &&
+	       keep(g, name, bytes, err);
 }
 
 static bool check_size(const struct gather *g, const char *name, uint64_t size, struct ib_error **err)
@@ -322,6 +323,9 @@ static bool add_all(struct gather *g, const GPtrArray *metas, struct ib_error **
 static bool read_all(struct gather *g, struct ib_error **err)
 {
 	g_autoptr(GPtrArray) metas = sorted_metas(g);
+
+	if (g->p->opening)
+		g->p->dictionary = package_opening_dictionary(g->p->opening);
 	struct reading r = { .p = g->p, .metas = metas };
 
 	ib_parallel(metas->len, g->p->threads, read_meta, &r);

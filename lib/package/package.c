@@ -229,8 +229,8 @@ static void sort_packages(GPtrArray *packages)
 		packages->pdata[i] = sorted->pdata[i];
 }
 
-static bool open_packages(struct container *c, const struct ib_package_options *options, bool several,
-			  GPtrArray *packages, struct ib_error **err)
+static bool open_packages(struct container *c, const struct ib_package_options *options,
+			  struct ib_package_opening *opening, bool several, GPtrArray *packages, struct ib_error **err)
 {
 	for (guint i = 0; i < c->units->len; i++)
 		if (!add_unit(c, c->units->pdata[i], options, packages, err))
@@ -239,19 +239,24 @@ static bool open_packages(struct container *c, const struct ib_package_options *
 		return throw_none(c, err);
 	if (packages->len > 1 && !several)
 		return throw_several(c, packages, err);
-	for (guint i = 0; i < packages->len; i++)
-		if (!read_package(packages->pdata[i], err))
+	for (guint i = 0; i < packages->len; i++) {
+		struct ib_package *p = packages->pdata[i];
+		p->opening = opening;
+		if (!read_package(p, err))
 			return false;
+		p->opening = NULL;
+	}
 	sort_packages(packages);
 	return check_answers(c, packages, err);
 }
 
-static bool open_path(const char *path, const struct ib_package_options *options, bool several, GPtrArray **ret,
-		      struct ib_error **err)
+static bool open_path(const char *path, const struct ib_package_options *options, struct ib_package_opening *opening,
+		      bool several, GPtrArray **ret, struct ib_error **err)
 {
 	GPtrArray *packages = g_ptr_array_new_with_free_func((GDestroyNotify)ib_package_free);
 	struct container *c = NULL;
-	bool ok = package_container_open(path, options, &c, err) && open_packages(c, options, several, packages, err);
+	bool ok = package_container_open(path, options, &c, err) &&
+		  open_packages(c, options, opening, several, packages, err);
 
 	package_container_unref(c);
 	if (!ok) {
@@ -267,7 +272,7 @@ bool ib_package_open(const char *path, const struct ib_package_options *options,
 {
 	GPtrArray *packages = NULL;
 
-	if (!open_path(path, options, false, &packages, err))
+	if (!open_path(path, options, NULL, false, &packages, err))
 		return false;
 	*ret = g_ptr_array_steal_index(packages, 0);
 	g_ptr_array_unref(packages);
@@ -277,7 +282,13 @@ bool ib_package_open(const char *path, const struct ib_package_options *options,
 bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
 			 struct ib_error **err)
 {
-	return open_path(path, options, true, ret, err);
+	return open_path(path, options, NULL, true, ret, err);
+}
+
+bool package_open_path(const char *path, const struct ib_package_options *options, struct ib_package_opening *opening,
+		       GPtrArray **ret, struct ib_error **err)
+{
+	return open_path(path, options, opening, true, ret, err);
 }
 
 /* ---- what was found ---- */

@@ -310,6 +310,26 @@ bool ib_package_open(const char *path, const struct ib_package_options *options,
  */
 bool ib_package_open_all(const char *path, const struct ib_package_options *options, GPtrArray **ret,
 			 struct ib_error **err) IB_MUST_CHECK;
+
+/**
+ * The same on a thread of its own: the package is unpacked while the caller opens the image that gives the dictionary.
+ * Who begins must either end or cancel.
+ */
+struct ib_package_opening;
+/** @param options  copied; its dictionary is not looked at. NULL for the defaults */
+struct ib_package_opening *ib_package_open_begin(const char *path, const struct ib_package_options *options);
+/**
+ * Wait until the package is open.
+ * @param o           taken
+ * @param dictionary  as in struct ib_package_options
+ * @param ret         as of ib_package_open_all()
+ * Throws as ib_package_open().
+ */
+bool ib_package_open_end(struct ib_package_opening *o, GBytes *dictionary, GPtrArray **ret, struct ib_error **err)
+	IB_MUST_CHECK;
+/** Stop as soon as possible. NULL is fine. */
+void ib_package_open_cancel(struct ib_package_opening *o);
+
 /** Free; NULL is fine. */
 void ib_package_free(struct ib_package *p);
 

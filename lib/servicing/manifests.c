@@ -194,7 +194,7 @@ static bool read_manifest(struct ib_store *s, struct ib_component *c, bool check
 		return false;
 	prepare(s, components, c, &r);
 	c->unreadable = r.missing;
-	if (!r.missing && (!ib_wim_settle(s->wim, err) || !read_one(s->wim, dictionary, NULL, &r, err)))
+	if (!r.missing && (!ib_wim_settle_blob(s->wim, r.blob, err) || !read_one(s->wim, dictionary, NULL, &r, err)))
 		return false;
 	*ret = g_steal_pointer(&r.manifest);
 	return true;
@@ -270,7 +270,8 @@ bool ib_svc_manifests_each(struct ib_store *s, const GPtrArray *components, cons
 		b.count = MIN(BATCH, components->len - at);
 		for (guint i = 0; i < b.count; i++)
 			prepare(s, hive, components->pdata[at + i], &readings[i]);
-		ok = ib_wim_settle(s->wim, err);
+		for (guint i = 0; ok && i < b.count; i++)
+			ok = readings[i].missing || ib_wim_settle_blob(s->wim, readings[i].blob, err);
 		if (ok) {
 			ib_parallel(b.count, 0, work, &b);
 			ok = deliver(&b, fn, data, err);

@@ -377,6 +377,13 @@ bool ib_wim_settle(struct ib_wim *wim, struct ib_error **err)
 	return true;
 }
 
+bool ib_wim_settle_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], struct ib_error **err)
+{
+	const struct blob *b = ib_wim_hash_is_zero(hash) ? NULL : ib_wim_blob_find(wim, hash);
+
+	return !b || b->where != BLOB_SPOOL || b->settled || ib_wim_settle(wim, err);
+}
+
 bool ib_wim_read_shared(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], uint64_t limit, GBytes **ret,
 			struct ib_error **err)
 {

@@ -166,6 +166,8 @@ bool ib_wim_read_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], 
  * To be called by the thread the WIM belongs to. Throws IB_ERR_SYSTEM when the spool cannot be written.
  */
 bool ib_wim_settle(struct ib_wim *wim, struct ib_error **err) IB_MUST_CHECK;
+/** The same for one blob's sake: what can be read already is not waited for, and compressing goes on. */
+bool ib_wim_settle_blob(struct ib_wim *wim, const uint8_t hash[IB_WIM_HASH_SIZE], struct ib_error **err) IB_MUST_CHECK;
 
 /**
  * As ib_wim_read_blob(), from any thread, from several at once: while the thread the WIM belongs to looks, adds content

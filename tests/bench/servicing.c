@@ -56,9 +56,9 @@ static struct ib_store *open_store(const char *path, const char *spool, struct i
 	return s;
 }
 
-static struct ib_package *open_package(struct ib_store *s, const char *path, const char *spool)
+static struct ib_package *open_package(struct ib_store *s, const char *path)
 {
-	struct ib_package_options o = { .size = sizeof(o), .spool_dir = spool, .payload = spool != NULL };
+	struct ib_package_options o = { .size = sizeof(o) };
 	struct ib_package *p;
 	struct ib_error *err = NULL;
 
@@ -94,7 +94,7 @@ static void plan(char **a)
 	double start = now();
 	struct ib_store *s = open_store(a[0], NULL, &wim);
 	double opened = now();
-	struct ib_package *p = open_package(s, a[1], NULL);
+	struct ib_package *p = open_package(s, a[1]);
 	double package = now();
 
 	must(ib_store_plan(s, p, &sum, &err), err);
@@ -146,26 +146,33 @@ static void parse(char **a)
 	ib_wim_free(wim);
 }
 
+/* The package is unpacked while the store is opened, as `imgbuild service` does it. */
 static void install(char **a)
 {
 	g_autofree char *dir = g_path_get_dirname(a[2]);
+	const struct ib_package_options o = { .size = sizeof(o), .spool_dir = dir, .payload = true };
+	g_autoptr(GPtrArray) packages = NULL;
 	struct ib_install_summary sum;
 	struct ib_wim *wim;
 	struct ib_error *err = NULL;
+	GBytes *dictionary;
 	double start = now();
+	struct ib_package_opening *opening = ib_package_open_begin(a[1], &o);
 	struct ib_store *s = open_store(a[0], dir, &wim);
 	double opened = now();
-	struct ib_package *p = open_package(s, a[1], dir);
+
+	must(ib_store_dictionary(s, &dictionary, &err) && ib_package_open_end(opening, dictionary, &packages, &err), err);
+	struct ib_package *p = packages->pdata[0];
 	double package = now();
 
 	must(ib_store_install(s, p, &sum, NULL, &err), err);
 	double installed = now();
-	must(ib_store_commit(s, &err), err);
+	must(ib_store_commit(s, &err) && ib_wim_settle(wim, &err), err); /* until all is compressed */
 	double end = now();
 	printf("install=%.3f processor=%.2f open=%.3f package=%.3f store=%.3f commit=%.3f files=%u removed=%u payload=%.0f",
 	       end - start, processor(), opened - start, package - opened, installed - package, end - installed,
 	       sum.files_new + sum.files_changed, sum.files_removed, (double)sum.payload_bytes / 1e6);
-	ib_package_free(p);
+	g_clear_pointer(&packages, g_ptr_array_unref);
 	ib_store_free(s);
 	start = now();
 	world_write(wim, a[2]);

@@ -904,6 +904,23 @@ Test(payload, manifest_compressed_against_the_dictionary)
 	cr_assert(ib_package_open(path, NULL, &p, &err), "%s", cause(err));
 	cr_expect(ib_package_unread(p)->len == 1 && ib_package_manifests(p)->len == 0);
 	ib_package_free(p);
+	/* Begun before the dictionary is known, ended with it and without; given up; and what cannot be opened. */
+	for (unsigned i = 0; i < 2; i++) {
+		g_autoptr(GPtrArray) all = NULL;
+		cr_assert(ib_package_open_end(ib_package_open_begin(path, NULL), i ? dictionary : NULL, &all, &err), "%s",
+			  cause(err));
+		cr_assert_eq(all->len, 1);
+		cr_expect_eq(ib_package_manifests(all->pdata[0])->len, i);
+		cr_expect_eq(ib_package_unread(all->pdata[0])->len, 1 - i);
+	}
+	ib_package_open_cancel(ib_package_open_begin(path, &o));
+	ib_package_open_cancel(NULL);
+	g_autofree char *bad = ps_write(folder, "bad.cab", content);
+	GPtrArray *none = NULL;
+	cr_assert_not(ib_package_open_end(ib_package_open_begin(bad, NULL), dictionary, &none, &err));
+	cr_expect_eq(ib_error_code(err), IB_ERR_INPUT);
+	cr_expect_null(none);
+	ib_error_clear(&err);
 	cr_assert(ib_package_open(path, &o, &p, &err), "%s", cause(err));
 	cr_assert(ib_package_unread(p)->len == 0 && ib_package_manifests(p)->len == 1);
 	const struct ib_manifest *m = g_ptr_array_index(ib_package_manifests(p), 0);
