@@ -90,6 +90,11 @@ struct ib_input *ib_input_from_bytes(GBytes *bytes, const char *name)
 	return in;
 }
 
+GBytes *ib_input_memory(const struct ib_input *in)
+{
+	return in->bytes;
+}
+
 bool ib_input_part(struct ib_input *parent, const struct ib_extent *extents, size_t count,
 		   const char *name, struct ib_input **ret, struct ib_error **err)
 {

@@ -12,6 +12,9 @@
 /** Whether the armed fault falls on this call; sets errno when it does. */
 bool ib_fault_hit(void);
 
+/** An input's bytes when it is memory; borrowed. Else NULL. */
+GBytes *ib_input_memory(const struct ib_input *in);
+
 /**
  * Where bytes of an input lie in the file below. The range was checked by the caller.
  * @param ret_at   the place of byte `offset` in that file

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* Of a byte of the text: ends a piece, counts as a blank, does not count, is part of a longer character. */
-enum { PLAIN, CUT, BLANK, SKIP, WIDE };
+/* Of a byte of the text: ends a piece, counts as a blank, does not count, is part of a longer character, may begin a macro. */
+enum { PLAIN, CUT, BLANK, SKIP, WIDE, LOOK };
 
 /* A name that is looked for, in an open hash table. */
 struct word {
@@ -48,7 +48,9 @@ static unsigned kind_of(uint8_t c)
 		return SKIP;
 	if (c == ' ' || c == '\t' || c == '\n')
 		return BLANK;
-	return c >= 0x80 ? WIDE : strchr(CUTS, c) ? CUT : PLAIN;
+	if (c == '$')
+		return LOOK;
+	return c >= 0x80 ? WIDE : strchr(CUTS, c) ? CUT : PLAIN; /* NUL is a cut, too */
 }
 
 struct tables {
@@ -225,21 +227,29 @@ static bool macro_is_clear(const char *text, const char *open, const char *end)
 						  strchr("\"'\\/", close[1]));
 }
 
-/* Whether names may be written in ways that pieces do not show: other encodings, characters by number, glued macros. */
-static bool is_unclear(const char *text, size_t len)
+/* Another encoding is said, in which bytes mean something else. */
+static bool is_recoded(const char *text, size_t len)
 {
-	const char *end = text + len;
 	size_t head = MIN(len, 200);
+	const char *encoding = memmem(text, head, "encoding", 8), *end = text + head;
 
-	if (memchr(text, '\0', len) || memmem(text, len, "&#", 2) || memmem(text, len, "<![CDATA[", 9))
+	return encoding && !memmem(encoding, (size_t)(end - encoding), "utf-8", 5) &&
+	       !memmem(encoding, (size_t)(end - encoding), "UTF-8", 5);
+}
+
+/* Whether what begins here hides a name: characters by number, a section that needs no cuts, a macro that is glued to it. */
+static bool is_unclear(const char *text, const char *p, const char *end)
+{
+	switch (*p) {
+	case '\0':
 		return true;
-	const char *encoding = memmem(text, head, "encoding", 8);
-	if (encoding && !memmem(encoding, (size_t)(text + head - encoding), "utf-8", 5) &&
-	    !memmem(encoding, (size_t)(text + head - encoding), "UTF-8", 5))
-		return true;
-	for (const char *p = text; (p = memmem(p, (size_t)(end - p), "$(", 2)); p += 2)
-		if (!macro_is_clear(text, p, end))
-			return true;
+	case '&':
+		return begins(p, end, "&#");
+	case '<':
+		return begins(p, end, "<![CDATA[");
+	case '$':
+		return begins(p, end, "$(") && !macro_is_clear(text, p, end);
+	}
 	return false;
 }
 
@@ -261,29 +271,31 @@ static void see(struct seen *s, uint64_t hash)
 		g_array_append_val(s->lists, w->things);
 }
 
-static void see_pieces(struct seen *s, const uint8_t *p, const uint8_t *end)
+/* Marks what pieces of a text there are. @return false when some may be hidden */
+static bool see_pieces(struct seen *s, const uint8_t *text, const uint8_t *end)
 {
 	const struct tables *t = tables();
 
-	while (p < end) {
+	for (const uint8_t *p = text; p < end; p++) {
 		const uint8_t *begin = p;
 		uint64_t h = HASH_BEGIN, last = 0;
 		unsigned kind = PLAIN;
-		for (; p < end && (kind = t->kind[*p]) != CUT && kind != WIDE; p++) {
+		bool wide = false;
+		for (; p < end && (kind = t->kind[*p]) != CUT; p++) {
+			if (kind == LOOK && is_unclear((const char *)text, (const char *)p, (const char *)end))
+				return false;
+			wide |= kind == WIDE;
 			if (kind == SKIP || (kind == BLANK && last == 0))
 				continue;
 			h = (h ^ t->upper[*p]) * HASH_STEP;
 			if (kind != BLANK)
 				last = h;
 		}
-		if (p < end && kind == WIDE) {
-			while (p < end && t->kind[*p] != CUT)
-				p++;
-			last = hash_wide(begin, (size_t)(p - begin), t);
-		}
-		see(s, last);
-		p++;
+		see(s, wide ? hash_wide(begin, (size_t)(p - begin), t) : last);
+		if (p < end && is_unclear((const char *)text, (const char *)p, (const char *)end))
+			return false;
 	}
+	return true;
 }
 
 static bool has_all(const struct seen *s, const struct thing *t)
@@ -312,13 +324,12 @@ bool ib_svc_mentions_any(const struct ib_mentions *m, const char *keyform, GByte
 	gsize len;
 	const char *data = g_bytes_get_data(text, &len);
 
-	if (m->all || (len > 0 && is_unclear(data, len)))
+	if (m->all || (len > 0 && is_recoded(data, len)))
 		return true;
 	g_autofree uint8_t *bits = g_malloc0(m->count + 1);
 	g_autoptr(GArray) lists = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	struct seen s = { .m = m, .bits = bits, .lists = lists };
 	/* Migration rules have the key form of their component for a name, which is in no text. */
 	see(&s, hash_wide((const uint8_t *)keyform, strlen(keyform), tables()));
-	see_pieces(&s, (const uint8_t *)data, (const uint8_t *)data + len);
-	return has_thing(&s);
+	return !see_pieces(&s, (const uint8_t *)data, (const uint8_t *)data + len) || has_thing(&s);
 }

@@ -11,6 +11,10 @@ struct projection {
 	const struct ib_manifest *m;
 	struct ib_macro_scope macros;
 	GHashTable *old;
+	/* the key that was made last: a key's values follow each other */
+	const char *key_path;
+	enum ib_hive_id key_hive;
+	struct ib_key *key;
 };
 
 static bool apply_directory(struct projection *p, const struct ib_effect *e, struct ib_error **err)
@@ -51,8 +55,17 @@ static bool apply_key(struct projection *p, const struct ib_effect *e, struct ib
 	struct ib_hive *hive;
 	GBytes *security;
 
-	if (!ib_store_hive(p->s, e->hive, &hive, err) || !ib_key_make(hive, ib_hive_root(hive), e->path, ret, err))
+	if (!ib_store_hive(p->s, e->hive, &hive, err))
 		return false;
+	if (p->key_path && p->key_hive == e->hive && !strcmp(p->key_path, e->path)) {
+		*ret = p->key;
+	} else {
+		if (!ib_key_make(hive, ib_hive_root(hive), e->path, ret, err))
+			return false;
+		p->key_path = e->path;
+		p->key_hive = e->hive;
+		p->key = *ret;
+	}
 	if (e->kind == EFFECT_KEY && k->sddl) {
 		if (!ib_svc_descriptor(p->s, k->sddl, &security, err))
 			return false;
@@ -81,6 +94,8 @@ static bool apply(struct projection *p, const struct ib_effect *e, struct ib_err
 	struct ib_key *key;
 	bool changed;
 
+	if (e->kind != EFFECT_KEY && e->kind != EFFECT_VALUE)
+		p->key_path = NULL; /* it may take keys away */
 	switch (e->kind) {
 	case EFFECT_FILE:
 		return apply_file(p, e, err);

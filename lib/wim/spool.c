@@ -194,14 +194,27 @@ static struct job *job_new(struct spool *s)
 	return job;
 }
 
+/* Content that lies in memory. */
+static bool take_whole(struct spool *s, const uint8_t *data, size_t len, struct job *job, GHashTable *known,
+		       uint8_t *hash, bool *ret_keep, struct ib_error **err)
+{
+	ib_digest_bytes(IB_DIGEST_SHA1, data, len, hash);
+	job->blob->size = len;
+	*ret_keep = len > 0 && !(known && g_hash_table_contains(known, hash));
+	return !*ret_keep || put(s, job, data, len, err);
+}
+
 /* Read content to its end; blocks go out as soon as there is more than the read-ahead holds. */
 static bool read_all(struct spool *s, struct ib_stream *stream, struct job *job, GHashTable *known, uint8_t *hash,
 		     bool *ret_keep, struct ib_error **err)
 {
-	struct ib_digest *digest = ib_digest_new(IB_DIGEST_SHA1);
 	size_t n = 0, held = 0;
+	const uint8_t *whole = ib_stream_rest(stream, &n);
 	bool ok;
 
+	if (whole)
+		return take_whole(s, whole, n, job, known, hash, ret_keep, err);
+	struct ib_digest *digest = ib_digest_new(IB_DIGEST_SHA1);
 	while ((ok = fill(s, stream, digest, &n, err))) {
 		job->blob->size += n;
 		if (n < s->ahead_size)

@@ -218,3 +218,28 @@ Test(base, writing_past_the_page_cache)
 	unlink(name);
 	g_aligned_free(buf);
 }
+
+Test(base, rest_of_a_stream_over_memory)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new_static("0123456789", 10), none = g_bytes_new_static("", 0);
+	struct ib_stream *s = ib_stream_from_bytes(bytes), *empty = ib_stream_from_bytes(none);
+	ib_auto_error err = NULL;
+	uint8_t buf[4];
+	size_t n = 0;
+
+	cr_assert(ib_stream_read(s, buf, sizeof(buf), &n, &err) && n == 4);
+	const uint8_t *rest = ib_stream_rest(s, &n);
+	cr_assert(rest && n == 6);
+	cr_assert_arr_eq(rest, "456789", 6);
+	cr_assert(ib_stream_read(s, buf, sizeof(buf), &n, &err) && n == 0, "it is at its end");
+	rest = ib_stream_rest(empty, &n);
+	cr_assert(!rest || n == 0);
+	ib_stream_free(s);
+	ib_stream_free(empty);
+	ib_auto_input in = NULL;
+	cr_assert(ib_input_open("/proc/self/exe", &in, &err));
+	s = ib_stream_from_input(in);
+	cr_assert_null(ib_stream_rest(s, &n), "a file is no memory");
+	cr_assert(ib_stream_read(s, buf, sizeof(buf), &n, &err) && n == 4 && buf[1] == 'E', "nothing was taken");
+	ib_stream_free(s);
+}
