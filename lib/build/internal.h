@@ -357,6 +357,9 @@ typedef bool (*put_file_fn)(const char *source, const char *path, void *data, st
 /** A file, or a folder with all below it in the order of names, not through links. */
 bool put_walk(const char *source, const char *path, put_file_fn fn, void *data, struct ib_error **err);
 
+/* tasks.c */
+/** What Setup shall run for tasks that were put into the image of a store: lines of SetupComplete.cmd. */
+void tasks_script(struct ib_store *store, GString *commands);
 /* script.c: SetupComplete.cmd */
 #define SETUP_SCRIPT "Windows\\Setup\\Scripts\\SetupComplete.cmd"
 /** Put commands (lines ended by CR LF) into the script; one that is there is kept beside it and called first. */

@@ -30,6 +30,7 @@ struct service {
 	uint64_t time;         /* FILETIME of all that changes */
 	GPtrArray *changes;    /* char *: one line each, for result and GUID */
 	GPtrArray *notes;      /* char * */
+	GString *first_boot;   /* lines of SetupComplete.cmd */
 	struct ib_wim_cost cost;
 	uint64_t size;
 };
@@ -242,7 +243,7 @@ static bool add_packages(struct service *s, struct ib_error **err)
 	return true;
 }
 
-static bool add_driver(struct service *s, const char *path, GString *first_boot, struct ib_error **err)
+static bool add_driver(struct service *s, const char *path, struct ib_error **err)
 {
 	struct ib_driver_summary sum;
 	struct ib_driver *d = NULL;
@@ -258,7 +259,7 @@ static bool add_driver(struct service *s, const char *path, GString *first_boot,
 		say(s, "added driver %s %s as %s: %u files, %u devices, %u services that start at boot", d->inf_name, version,
 		    sum.published, sum.files, sum.devices, sum.boot_services->len);
 		if (!ib_store_info(s->store)->pe) /* nothing runs SetupComplete there */
-			g_string_append(first_boot, line);
+			g_string_append(s->first_boot, line);
 	}
 	if (ok)
 		ib_driver_summary_clear(&sum);
@@ -281,7 +282,6 @@ static bool remove_apps(struct service *s, struct ib_error **err)
 static bool add_drivers(struct service *s, struct ib_error **err)
 {
 	char *const *paths = s->o->drivers;
-	g_autoptr(GString) first_boot = g_string_new(NULL);
 
 	if (!paths || !*paths)
 		return true;
@@ -292,9 +292,17 @@ static bool add_drivers(struct service *s, struct ib_error **err)
 	if (!need_store(s, err) || (!s->anchors && !check_anchors(s->o->trust, s->o->now, &s->anchors, err)))
 		return false;
 	for (; *paths; paths++)
-		if (!add_driver(s, *paths, first_boot, err))
+		if (!add_driver(s, *paths, err))
 			return false;
-	return !first_boot->len || script_put(s->wim, s->image, s->time, "drivers", first_boot->str, err);
+	return true;
+}
+
+/* What only the running system can do. */
+static bool queue_first_boot(struct service *s, struct ib_error **err)
+{
+	if (s->store)
+		tasks_script(s->store, s->first_boot);
+	return !s->first_boot->len || script_put(s->wim, s->image, s->time, "first start", s->first_boot->str, err);
 }
 
 /* A manifest's file, or its name in manifests/components. */
@@ -432,7 +440,8 @@ static bool service_store(struct service *s, struct ib_error **err)
 		if (!remove_one(s, *name, err))
 			return ib_while(err, "removing '%s'", *name);
 	return add_sources(s, err) && set_features(s, s->o->enable, true, err) && set_features(s, s->o->disable, false, err) &&
-	       remove_payloads(s, err) && remove_apps(s, err) && add_drivers(s, err) && clean_up(s, err) && close_store(s, err);
+	       remove_payloads(s, err) && remove_apps(s, err) && add_drivers(s, err) && clean_up(s, err) &&
+	       queue_first_boot(s, err) && close_store(s, err);
 }
 
 /* ---- files ---- */
@@ -619,6 +628,7 @@ bool ib_service_run(const struct ib_service_options *options, char **ret_json, s
 
 	s.changes = g_ptr_array_new_with_free_func(g_free);
 	s.notes = g_ptr_array_new_with_free_func(g_free);
+	s.first_boot = g_string_new(NULL);
 	bool ok = run(&s, err);
 	if (ok)
 		*ret_json = result_json(&s);
@@ -631,5 +641,6 @@ bool ib_service_run(const struct ib_service_options *options, char **ret_json, s
 	ib_input_unref(s.in);
 	g_ptr_array_unref(s.changes);
 	g_ptr_array_unref(s.notes);
+	g_string_free(s.first_boot, TRUE);
 	return ok;
 }

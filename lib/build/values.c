@@ -200,6 +200,7 @@ static bool write_script(struct build *b, const GArray *values, struct ib_error 
 	for (guint i = 0; i < b->removals->len; i++)
 		append_removal(s, &((struct removal *)g_ptr_array_index(b->removals, i))->removal);
 	drivers_script(b, s);
+	tasks_script(store, s);
 	for (guint i = 0; i < values->len; i++)
 		append_value(s, &g_array_index(values, struct value, i));
 	list_step(b, s->str);

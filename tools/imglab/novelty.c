@@ -222,7 +222,13 @@ struct lab_package *lab_open_tools_extra(struct lab_arena *a, uint64_t seed, con
 	struct lab_component *c = new_component(a, "Lab-OpenTools-Extra", version, "neutral");
 	struct lab_package *root;
 
+	struct lab_task *t = lab_alloc(a, sizeof(*t));
+
 	lab_add_file(a, c, "openmore.exe", TOOLS_PATH, program(seed, c, "openmore.exe", 9000));
+	*t = (struct lab_task){ .uri = "\\Lab\\Open more (100%)", .author = "imglab", .description = "Opens more, once a day",
+				.command = "%ProgramFiles%\\Lab OpenTools\\openmore.exe", .arguments = "/all",
+				.start = "2018-09-15T04:00:00" };
+	g_ptr_array_add(c->tasks, t);
 	root = small_feature(a, "Lab-OpenTools-Extra-FoD-Package", "KB7777002", c);
 	root->capability = "Lab.OpenTools.Extra";
 	root->needs_capability = "Lab.OpenTools";
