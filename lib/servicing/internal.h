@@ -98,7 +98,7 @@ struct ib_macro_scope {
 	const char *drive;          /* "C:" */
 	const struct ib_manifest *manifest; /* for string tables; may be NULL */
 };
-/* Whether a folder or key of this name can come from a macro or from where 32-bit programs look, not from a text. */
+/* Whether a folder, key or drive of this name can come from a macro or from where 32-bit programs look, not from a text. */
 bool ib_svc_name_is_made(const char *name);
 /* A destination: relative to the image's root, '\' between names, checked for "..". Owned by the caller. */
 bool ib_svc_path(const struct ib_macro_scope *scope, const char *text, char **ret, struct ib_error **err) IB_MUST_CHECK;

@@ -59,6 +59,8 @@ bool ib_svc_name_is_made(const char *name)
 		names = made_names();
 		g_once_init_leave(&once, 1);
 	}
+	if (g_ascii_isalpha(name[0]) && name[1] == ':' && !name[2]) /* before what a macro means in texts, as in the search path */
+		return true;
 	g_autofree char *folded = ib_name_fold(name);
 	return g_str_has_prefix(folded, "CONTROLSET") || g_hash_table_contains(names, folded);
 }

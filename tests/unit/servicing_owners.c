@@ -17,6 +17,7 @@ Test(servicing_owners, a_text_mentions_a_name_however_it_is_written)
 {
 	g_autofree char *file = ib_svc_effect_id(EFFECT_FILE, 0, "Windows\\System32\\Agent.dll", NULL);
 	g_autofree char *value = ib_svc_effect_id(EFFECT_VALUE, IB_HIVE_SOFTWARE, "Ven\\R&D", "a|b/c\"d");
+	g_autofree char *search = ib_svc_effect_id(EFFECT_SEARCH_PATH, 0, NULL, "C:\\Program Files\\Lab Tools");
 	g_autofree char *wide = ib_svc_effect_id(EFFECT_FILE, 0, "Windows\\\xc3\xa4gent", NULL);
 	const char *const yes[] = {
 		"<file name=\"agent.DLL\"/>", "<file name='agent.dll'/>", "<f d=\"$(runtime.system32)\\agent.dll\"/>",
@@ -34,6 +35,8 @@ Test(servicing_owners, a_text_mentions_a_name_however_it_is_written)
 		cr_assert(mentions(file, yes[i]), "%s", yes[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
 		cr_assert_not(mentions(file, no[i]), "%s", no[i]);
+	cr_assert(mentions(search, "<path name=\"$(runtime.programFiles)\\Lab Tools\"/>"), "the drive is in no text");
+	cr_assert_not(mentions(search, "<path name=\"$(runtime.programFiles)\\Lab\"/>"));
 	cr_assert(mentions(value, "<k keyName=\"Ven\\R&amp;D\"><v name=\"a|b/c&quot;d\"/></k>"));
 	cr_assert_not(mentions(value, "<k keyName=\"Ven\"><v name=\"a\"/></k>"));
 	cr_assert(mentions(wide, "<file name=\"\xc3\x84GENT\"/>"));
