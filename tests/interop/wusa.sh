@@ -13,9 +13,22 @@ export WINEPREFIX=$work/prefix WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='m
 unset DISPLAY
 stop_wine() { WINEPREFIX=$work/prefix /usr/bin/wineserver -k > /dev/null 2>&1 || true; }
 trap 'stop_wine; rm -rf "$work"' EXIT
-timeout 300 $wine wineboot -i > wineboot.log 2>&1 || { cat wineboot.log; skip "Wine cannot make a prefix here"; }
 cp "$update" plain.msu
-timeout 300 $wine wusa.exe plain.msu /quiet /norestart > wusa.log 2>&1 || { cat wusa.log; fail "wusa refuses the update"; }
+# run_wusa: a new prefix, and wusa in it; the server of making the prefix has ended before wusa needs one of its own
+run_wusa() {
+	stop_wine
+	rm -rf prefix
+	timeout 300 $wine wineboot -i > wineboot.log 2>&1 || { cat wineboot.log; skip "Wine cannot make a prefix here"; }
+	/usr/bin/wineserver -w
+	timeout 300 $wine wusa.exe plain.msu /quiet /norestart > wusa.log 2>&1
+}
+# on a busy machine Wine at times does not start a program that is there: that is no answer of wusa's
+for try in 1 2 3; do
+	! run_wusa || break
+	cat wusa.log
+	grep -q '^Application could not be started' wusa.log && [ $try -lt 3 ] || fail "wusa refuses the update"
+	echo "Wine did not start wusa (try $try)"
+done
 /usr/bin/wineserver -w
 [ -s prefix/system.reg ] || fail "wusa left no registry"
 
