@@ -235,6 +235,18 @@ static inline void cab_head(const struct cab *c, GByteArray *out, unsigned folde
 	}
 }
 
+/* As in Microsoft's packages: by name, a component's payload before its manifest. */
+static inline gint part_compare(gconstpointer a, gconstpointer b)
+{
+	const char *x = ((const struct part *)a)->name, *y = ((const struct part *)b)->name;
+
+	while (*x && g_ascii_tolower(*x) == g_ascii_tolower(*y)) {
+		x++;
+		y++;
+	}
+	return (*x == '\\' ? 1 : g_ascii_tolower(*x)) - (*y == '\\' ? 1 : g_ascii_tolower(*y));
+}
+
 /* Writes the parts and frees them. */
 static inline void cab_end(struct cab *c, const char *path)
 {
@@ -244,6 +256,7 @@ static inline void cab_end(struct cab *c, const char *path)
 	uint64_t size;
 
 	g_assert(f && c->parts->len <= 65535);
+	g_array_sort(c->parts, part_compare);
 	cab_pack(c);
 	for (size_t i = 0; i < c->parts->len; folders++)
 		i = cab_folder_end(c, i, &size);
