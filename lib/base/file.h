@@ -142,9 +142,9 @@ void ib_stream_free(struct ib_stream *s);
 struct ib_stream *ib_stream_from_bytes(GBytes *bytes);
 /**
  * What is left of a stream over memory, uncopied; the stream is at its end then.
- * @return borrowed, until the stream is freed; NULL: it is no such stream, and nothing happened
+ * @return g_bytes_unref; NULL: it is no such stream, and nothing happened
  */
-const uint8_t *ib_stream_rest(struct ib_stream *s, size_t *ret_len);
+GBytes *ib_stream_rest(struct ib_stream *s);
 /** A stream over an input from its start; takes a reference. */
 struct ib_stream *ib_stream_from_input(struct ib_input *in);
 /** Read a stream to its end; refuses more than limit bytes (IB_ERR_INPUT). Result: g_bytes_unref. */

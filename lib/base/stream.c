@@ -57,18 +57,16 @@ struct ib_stream *ib_stream_from_bytes(GBytes *bytes)
 	return s;
 }
 
-const uint8_t *ib_stream_rest(struct ib_stream *s, size_t *ret_len)
+GBytes *ib_stream_rest(struct ib_stream *s)
 {
 	struct input_stream *is = (struct input_stream *)s;
 	GBytes *bytes = s->read == input_stream_read ? ib_input_memory(is->in) : NULL;
 
 	if (!bytes)
 		return NULL;
-	size_t size, at = (size_t)is->at;
-	const uint8_t *data = g_bytes_get_data(bytes, &size);
+	size_t at = (size_t)is->at, size = g_bytes_get_size(bytes);
 	is->at = size;
-	*ret_len = size - at;
-	return data ? data + at : NULL;
+	return g_bytes_new_from_bytes(bytes, at, size - at);
 }
 
 bool ib_stream_bytes(struct ib_stream *s, uint64_t limit, const char *name, GBytes **ret, struct ib_error **err)

@@ -66,12 +66,13 @@ bool ib_codec_pool_new(enum ib_codec codec, size_t block, unsigned level, unsign
 /**
  * Give a block to the pool; waits while it is full. Finished blocks are handed to the sink meanwhile.
  * @param tag   handed to the sink with this block
- * @param in    copied
  * @param len   at most the pool's block size; 0: only a mark in the order of blocks
+ * @param owner whose bytes `in` is a part of: used where they are, with a reference until the block was handed on.
+ *              NULL: `in` is copied
  * Throws what the sink throws; after that every call throws IB_ERR_SYSTEM.
  */
-bool ib_codec_pool_put(struct ib_codec_pool *pool, void *tag, const void *in, size_t len, struct ib_error **err)
-	IB_MUST_CHECK;
+bool ib_codec_pool_put(struct ib_codec_pool *pool, void *tag, const void *in, size_t len, GBytes *owner,
+		       struct ib_error **err) IB_MUST_CHECK;
 
 /** Wait until every block has gone through the sink. Throws as ib_codec_pool_put(). */
 bool ib_codec_pool_flush(struct ib_codec_pool *pool, struct ib_error **err) IB_MUST_CHECK;

@@ -12,7 +12,9 @@
 #define POOL_THREADS_MAX 64u
 
 struct slot {
-	uint8_t *data; /* plain, then compressed; made on first use */
+	uint8_t *data; /* plain unless it is the owner's, then compressed; made on first use */
+	const uint8_t *in; /* plain */
+	GBytes *owner; /* of `in`; NULL: it is in `data` */
 	size_t len, stored; /* stored 0: plain */
 	void *tag;
 	bool done;
@@ -63,8 +65,8 @@ static gpointer work(gpointer data)
 	g_mutex_lock(&p->lock);
 	while ((s = take(p))) {
 		g_mutex_unlock(&p->lock);
-		if (!p->judge || !ib_compress_futile(s->data, s->len))
-			s->stored = ib_compress(w->compressor, s->data, s->len, w->out, p->block);
+		if (!p->judge || !ib_compress_futile(s->in, s->len))
+			s->stored = ib_compress(w->compressor, s->in, s->len, w->out, p->block);
 		if (s->stored > 0) {
 			uint8_t *plain = s->data;
 			s->data = w->out;
@@ -153,7 +155,8 @@ static bool drain_one(struct ib_codec_pool *p, bool wait, bool *ret_ok, struct i
 		return false;
 	p->head++;
 	bool plain = s->stored == 0;
-	*ret_ok = p->sink(p->data, s->tag, s->data, plain ? s->len : s->stored, s->len, err);
+	*ret_ok = p->sink(p->data, s->tag, plain ? s->in : s->data, plain ? s->len : s->stored, s->len, err);
+	g_clear_pointer(&s->owner, g_bytes_unref);
 	p->failed = !*ret_ok;
 	return true;
 }
@@ -163,7 +166,8 @@ static bool check(struct ib_codec_pool *p, struct ib_error **err)
 	return p->failed ? ib_throw(err, IB_ERR_SYSTEM, "an earlier block could not be stored") : true;
 }
 
-bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_t len, struct ib_error **err)
+bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_t len, GBytes *owner,
+		       struct ib_error **err)
 {
 	bool ok;
 
@@ -182,8 +186,10 @@ bool ib_codec_pool_put(struct ib_codec_pool *p, void *tag, const void *in, size_
 		s->data = g_try_malloc(p->block);
 	if (!s->data && len > 0)
 		return ib_throw_memory(err);
-	if (len > 0)
+	if (len > 0 && !owner)
 		memcpy(s->data, in, len);
+	s->owner = owner ? g_bytes_ref(owner) : NULL;
+	s->in = owner ? in : s->data;
 	s->len = len;
 	s->tag = tag;
 	s->stored = 0;
@@ -222,8 +228,10 @@ void ib_codec_pool_free(struct ib_codec_pool *p)
 		ib_compressor_free(p->workers[i].compressor);
 		g_free(p->workers[i].out);
 	}
-	for (size_t i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++) {
+		g_clear_pointer(&p->slots[i].owner, g_bytes_unref);
 		g_free(p->slots[i].data);
+	}
 	g_mutex_clear(&p->lock);
 	g_cond_clear(&p->work);
 	g_cond_clear(&p->done);

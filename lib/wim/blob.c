@@ -470,14 +470,9 @@ static bool need_spool(struct ib_wim *wim, struct ib_error **err)
 	return ib_wim_spool_new(&params, &wim->spool, err);
 }
 
-bool ib_wim_add_blob(struct ib_wim *wim, struct ib_stream *stream, uint8_t ret_hash[IB_WIM_HASH_SIZE],
-		     uint64_t *ret_size, struct ib_error **err)
+/* b: may be NULL, which is known already. */
+static bool keep(struct ib_wim *wim, struct blob *b, struct ib_error **err)
 {
-	struct blob *b;
-
-	if (!need_spool(wim, err) ||
-	    !ib_wim_spool_add(wim->spool, stream, wim->blobs, ret_hash, ret_size, &b, err))
-		return false;
 	if (b) {
 		g_rw_lock_writer_lock(&wim->lock);
 		g_hash_table_insert(wim->blobs, b->hash, b);
@@ -487,13 +482,20 @@ bool ib_wim_add_blob(struct ib_wim *wim, struct ib_stream *stream, uint8_t ret_h
 	return ib_wim_write_new(wim, err);
 }
 
+bool ib_wim_add_blob(struct ib_wim *wim, struct ib_stream *stream, uint8_t ret_hash[IB_WIM_HASH_SIZE],
+		     uint64_t *ret_size, struct ib_error **err)
+{
+	struct blob *b;
+
+	return need_spool(wim, err) && ib_wim_spool_add(wim->spool, stream, wim->blobs, ret_hash, ret_size, &b, err) &&
+	       keep(wim, b, err);
+}
+
 bool ib_wim_add_bytes(struct ib_wim *wim, const void *data, size_t len, uint8_t ret_hash[IB_WIM_HASH_SIZE],
 		      struct ib_error **err)
 {
-	g_autoptr(GBytes) bytes = g_bytes_new_static(data, len);
-	struct ib_stream *s = ib_stream_from_bytes(bytes);
-	bool ok = ib_wim_add_blob(wim, s, ret_hash, NULL, err);
+	struct blob *b;
 
-	ib_stream_free(s);
-	return ok;
+	return need_spool(wim, err) && ib_wim_spool_add_bytes(wim->spool, data, len, wim->blobs, ret_hash, &b, err) &&
+	       keep(wim, b, err);
 }

@@ -286,6 +286,9 @@ void ib_wim_spool_free(struct spool *spool);
 /* known: a set to look the content up in (hash -> blob), or NULL. *ret_blob NULL: empty or known content. */
 bool ib_wim_spool_add(struct spool *spool, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
 		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err);
+/* The same with bytes of the caller's, which are copied. */
+bool ib_wim_spool_add_bytes(struct spool *spool, const void *data, size_t len, GHashTable *known, uint8_t *ret_hash,
+			    struct blob **ret_blob, struct ib_error **err);
 /* Wait for the pool: all blobs are complete. */
 bool ib_wim_spool_flush(struct spool *spool, struct ib_error **err);
 bool ib_wim_spool_read(const struct spool *spool, uint64_t at, void *buf, size_t len, struct ib_error **err);

@@ -39,7 +39,7 @@ static bool feed(struct ib_wim *wim, const struct blob *b, struct filler *f, str
 		ok = ib_stream_read(s, f->buf + f->have, f->chunk - f->have, &n, err);
 		f->have += ok ? n : 0;
 		if (ok && f->have == f->chunk) {
-			ok = ib_codec_pool_put(f->pool, NULL, f->buf, f->have, err);
+			ok = ib_codec_pool_put(f->pool, NULL, f->buf, f->have, NULL, err);
 			f->have = 0;
 		}
 	}
@@ -59,7 +59,7 @@ static bool compress_all(struct ib_wim *wim, GPtrArray *blobs, struct solid_writ
 		return false;
 	for (guint i = 0; ok && i < blobs->len; i++)
 		ok = feed(wim, g_ptr_array_index(blobs, i), &f, err);
-	ok = ok && (f.have == 0 || ib_codec_pool_put(f.pool, NULL, f.buf, f.have, err)) && ib_codec_pool_flush(f.pool, err);
+	ok = ok && (f.have == 0 || ib_codec_pool_put(f.pool, NULL, f.buf, f.have, NULL, err)) && ib_codec_pool_flush(f.pool, err);
 	ib_codec_pool_free(f.pool);
 	return ok;
 }

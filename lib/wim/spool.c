@@ -153,11 +153,12 @@ void ib_wim_spool_free(struct spool *s)
 	g_free(s);
 }
 
-static bool put(struct spool *s, struct job *job, const uint8_t *data, size_t len, struct ib_error **err)
+/* owner: of data; NULL: it is copied. */
+static bool put(struct spool *s, struct job *job, const uint8_t *data, size_t len, GBytes *owner, struct ib_error **err)
 {
 	do {
 		size_t n = MIN(len, s->params.chunk);
-		bool ok = s->pool ? ib_codec_pool_put(s->pool, job, data, n, err) : append(s, job, data, n, n, err);
+		bool ok = s->pool ? ib_codec_pool_put(s->pool, job, data, n, owner, err) : append(s, job, data, n, n, err);
 		if (!ok)
 			return false;
 		data += n;
@@ -194,66 +195,92 @@ static struct job *job_new(struct spool *s)
 	return job;
 }
 
-/* Content that lies in memory. */
-static bool take_whole(struct spool *s, const uint8_t *data, size_t len, struct job *job, GHashTable *known,
-		       uint8_t *hash, bool *ret_keep, struct ib_error **err)
+/* Whether content that was read to its end is new. */
+static bool is_new(const struct job *job, GHashTable *known)
 {
-	ib_digest_bytes(IB_DIGEST_SHA1, data, len, hash);
+	return job->blob->size > 0 && !(known && g_hash_table_contains(known, job->blob->hash));
+}
+
+/* Content that lies in memory. owner: as in put(). */
+static bool take_whole(struct spool *s, const uint8_t *data, size_t len, GBytes *owner, struct job *job, GHashTable *known,
+		       bool *ret_keep, struct ib_error **err)
+{
+	ib_digest_bytes(IB_DIGEST_SHA1, data, len, job->blob->hash);
 	job->blob->size = len;
-	*ret_keep = len > 0 && !(known && g_hash_table_contains(known, hash));
-	return !*ret_keep || put(s, job, data, len, err);
+	*ret_keep = is_new(job, known);
+	return !*ret_keep || put(s, job, data, len, owner, err);
 }
 
 /* Read content to its end; blocks go out as soon as there is more than the read-ahead holds. */
-static bool read_all(struct spool *s, struct ib_stream *stream, struct job *job, GHashTable *known, uint8_t *hash,
-		     bool *ret_keep, struct ib_error **err)
+static bool take_stream(struct spool *s, struct ib_stream *stream, struct job *job, GHashTable *known, bool *ret_keep,
+			struct ib_error **err)
 {
+	struct ib_digest *digest = ib_digest_new(IB_DIGEST_SHA1);
 	size_t n = 0, held = 0;
-	const uint8_t *whole = ib_stream_rest(stream, &n);
 	bool ok;
 
-	if (whole)
-		return take_whole(s, whole, n, job, known, hash, ret_keep, err);
-	struct ib_digest *digest = ib_digest_new(IB_DIGEST_SHA1);
 	while ((ok = fill(s, stream, digest, &n, err))) {
 		job->blob->size += n;
 		if (n < s->ahead_size)
 			break;
-		ok = put(s, job, s->ahead, n, err);
+		ok = put(s, job, s->ahead, n, NULL, err);
 		if (!ok)
 			break;
 		held += n;
 	}
-	ib_digest_final(digest, hash);
+	ib_digest_final(digest, job->blob->hash);
 	ib_digest_free(digest);
 	if (!ok)
 		return false;
-	*ret_keep = job->blob->size > 0 && !(known && g_hash_table_contains(known, hash));
-	return n == 0 || (!*ret_keep && held == 0) || put(s, job, s->ahead, n, err);
+	*ret_keep = is_new(job, known);
+	return n == 0 || (!*ret_keep && held == 0) || put(s, job, s->ahead, n, NULL, err);
 }
 
-bool ib_wim_spool_add(struct spool *s, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
-		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err)
+/* All blocks of a job are on their way. */
+static bool close_job(struct spool *s, struct job *job, bool keep, struct blob **ret_blob, struct ib_error **err)
 {
-	struct job *job = job_new(s);
 	struct blob *blob = job->blob;
-	bool keep;
 
-	job->dropped = true; /* until its content is complete */
-	if (!read_all(s, stream, job, known, blob->hash, &keep, err))
-		return false; /* blocks may be on their way: the job goes with the spool */
-	memcpy(ret_hash, blob->size > 0 ? blob->hash : ib_wim_zero_hash, IB_WIM_HASH_SIZE);
-	if (ret_size)
-		*ret_size = blob->size;
 	job->dropped = !keep;
 	job->closed = true;
-	if (!put(s, job, s->ahead, 0, err)) {
+	if (!put(s, job, s->ahead, 0, NULL, err)) {
 		if (!s->params.done)
 			job->closed = false; /* the mark did not go out: the job is still here and keeps its blob */
 		return false;
 	}
 	*ret_blob = keep ? blob : NULL;
 	return true;
+}
+
+bool ib_wim_spool_add(struct spool *s, struct ib_stream *stream, GHashTable *known, uint8_t *ret_hash,
+		      uint64_t *ret_size, struct blob **ret_blob, struct ib_error **err)
+{
+	g_autoptr(GBytes) whole = ib_stream_rest(stream);
+	struct job *job = job_new(s);
+	size_t len = 0;
+	const uint8_t *data = whole ? g_bytes_get_data(whole, &len) : NULL;
+	bool keep;
+
+	job->dropped = true; /* until its content is complete */
+	if (!(whole ? take_whole(s, data, len, whole, job, known, &keep, err) : take_stream(s, stream, job, known, &keep, err)))
+		return false; /* blocks may be on their way: the job goes with the spool */
+	memcpy(ret_hash, job->blob->size > 0 ? job->blob->hash : ib_wim_zero_hash, IB_WIM_HASH_SIZE);
+	if (ret_size)
+		*ret_size = job->blob->size;
+	return close_job(s, job, keep, ret_blob, err);
+}
+
+bool ib_wim_spool_add_bytes(struct spool *s, const void *data, size_t len, GHashTable *known, uint8_t *ret_hash,
+			    struct blob **ret_blob, struct ib_error **err)
+{
+	struct job *job = job_new(s);
+	bool keep;
+
+	job->dropped = true;
+	if (!take_whole(s, data, len, NULL, job, known, &keep, err))
+		return false;
+	memcpy(ret_hash, len > 0 ? job->blob->hash : ib_wim_zero_hash, IB_WIM_HASH_SIZE);
+	return close_job(s, job, keep, ret_blob, err);
 }
 
 bool ib_wim_spool_flush(struct spool *s, struct ib_error **err)

@@ -71,7 +71,7 @@ static bool run(unsigned threads, struct collected *c, struct ib_error **err)
 	cr_assert(ib_codec_pool_new(IB_CODEC_LZX, BLOCK, 20, threads, collect, c, &pool, err));
 	for (unsigned i = 0; ok && i < 600; i++) {
 		fill(block, BLOCK, i);
-		ok = ib_codec_pool_put(pool, GUINT_TO_POINTER(i), block, i % 10 == 9 ? 0 : BLOCK - i, err);
+		ok = ib_codec_pool_put(pool, GUINT_TO_POINTER(i), block, i % 10 == 9 ? 0 : BLOCK - i, NULL, err);
 	}
 	ok = ok && ib_codec_pool_flush(pool, err);
 	ib_codec_pool_free(pool);
