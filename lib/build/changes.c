@@ -218,7 +218,7 @@ static bool is_update(const struct build *b, const struct update *u)
 /* Payload that the store lacks, from the packages of [features] source; each must lack none, or bring some. */
 static bool add_sources(struct build *b, struct ib_store *store, bool say, struct ib_error **err)
 {
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .progress = b->planning };
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
 
 	for (char *const *path = ib_ini_list(b->p, "features", "source"); *path; path++)

@@ -102,6 +102,7 @@ struct iso_digests {
 struct build {
 	const struct ib_build_options *o;
 	bool applies;          /**< what is planned will be done */
+	struct ib_progress *planning; /**< the step, while plans are made; else NULL */
 	struct ib_ini *p;
 	int64_t epoch;         /**< [profile] date, seconds: the only clock of image, metadata, papers */
 	uint64_t filetime;
@@ -200,6 +201,7 @@ struct update_options {
 	const char *spool_dir; /**< or NULL */
 	unsigned threads;
 	bool payload;          /**< they will be installed: see struct ib_package_options */
+	struct ib_progress *progress; /**< borrowed, while they are opened; or NULL */
 };
 /** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
  *  (struct update *). */

@@ -284,7 +284,8 @@ static bool take_package(struct job *j, struct ib_package *p, struct ib_error **
 
 static bool take_file(struct job *j, const char *path, struct ib_error **err)
 {
-	struct ib_package_options o = { .size = sizeof o, .dictionary = j->base.dictionary, .threads = j->q->threads };
+	struct ib_package_options o = { .size = sizeof o, .dictionary = j->base.dictionary, .threads = j->q->threads,
+					.progress = j->q->progress };
 	g_autoptr(GPtrArray) all = NULL;
 
 	if (!ib_package_open_all(path, &o, &all, err))

@@ -265,11 +265,12 @@ static bool plan_all(struct build *b, struct ib_error **err)
 {
 	if (!check_out_dir(b, err) || !refuse_or_warn_unsupported(b, err))
 		return false;
-	struct ib_progress *step = ib_progress_step(b->o->progress, "plan", 0);
+	struct ib_progress *step = b->planning = ib_progress_step(b->o->progress, "plan", 0);
 	for (const struct stage *s = stages; s->name; s++)
 		if (!ib_progress_add(step, 0, err) || (s->plan && !s->plan(b, err)))
 			return ib_while(err, "planning stage '%s' of profile '%s'", s->name, b->o->profile);
 	ib_progress_done(step);
+	b->planning = NULL;
 	base_scratch_close(b);
 	b->plan->json = plan_json(b);
 	return true;

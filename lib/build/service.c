@@ -151,7 +151,8 @@ static bool add_sources(struct service *s, struct ib_error **err)
 {
 	char *const *files = s->o->sources;
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
-	struct update_options o = { .threads = s->o->threads, .payload = true };
+	struct update_options o = { .threads = s->o->threads, .payload = true,
+				    .progress = ib_progress_step(s->o->progress, "opening packages", 0) };
 
 	if (!files || !*files)
 		return true;
@@ -218,7 +219,8 @@ static bool add_packages(struct service *s, struct ib_error **err)
 	if (!need_anchors(s, err))
 		return false;
 	g_autoptr(GPtrArray) updates = g_ptr_array_new_with_free_func((GDestroyNotify)build_update_free);
-	struct update_options o = { .threads = s->o->threads, .payload = true };
+	struct update_options o = { .threads = s->o->threads, .payload = true,
+				    .progress = ib_progress_step(s->o->progress, "opening packages", 0) };
 	struct ib_package_opening *opening = *files && !s->store ? updates_begin(*files, &o) : NULL;
 	bool ok = need_store(s, err) && ib_store_dictionary(s->store, &o.dictionary, err) &&
 		  sources_open(s->o->payload_sources, o.dictionary, NULL, &s->stock, err);

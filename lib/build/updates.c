@@ -114,7 +114,8 @@ bool package_refused(struct ib_error **err)
 static struct ib_package_options package_options(const struct update_options *o)
 {
 	return (struct ib_package_options){ .size = sizeof(struct ib_package_options), .dictionary = o->dictionary,
-					    .spool_dir = o->spool_dir, .threads = o->threads, .payload = o->payload };
+					    .spool_dir = o->spool_dir, .threads = o->threads, .payload = o->payload,
+					    .progress = o->progress };
 }
 
 struct ib_package_opening *updates_begin(const char *path, const struct update_options *o)
@@ -146,7 +147,8 @@ bool updates_end(GPtrArray *updates, const char *path, struct ib_package_opening
 static bool add_package(struct build *b, const char *path, bool named, enum rank rank, struct ib_error **err)
 {
 	/* Of those that a search finds, most may not be for this image. */
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies && named };
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies && named,
+				    .progress = b->planning };
 	struct ib_store *scratch;
 	guint first = b->updates->len;
 
@@ -202,7 +204,8 @@ static bool find_capabilities(struct build *b, struct ib_error **err)
 {
 	char *const *names = ib_ini_list(b->p, "updates", "capabilities");
 	char *const *sources = ib_ini_list(b->p, "updates", "capability-sources");
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies };
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .payload = b->applies,
+				    .progress = b->planning };
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
 	struct capability_request r = { .names = names, .sources = sources, .options = &o };
 
@@ -225,7 +228,7 @@ static bool find_capabilities(struct build *b, struct ib_error **err)
 /* Features that are to be turned on and that only their package brings. */
 static bool find_on_demand(struct build *b, struct ib_error **err)
 {
-	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads };
+	struct update_options o = { .anchors = b->anchors, .threads = b->o->threads, .progress = b->planning };
 	guint before = b->updates->len;
 	struct ib_store *scratch;
 

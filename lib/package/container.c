@@ -36,6 +36,7 @@ static bool add_inner(struct container *c, guint i, struct ib_error **err)
 		return ib_throw(err, IB_ERR_INPUT, "it holds more than %u cabinets, the most accepted", INNER_MAX);
 	if (!package_unit_input(c->outer, i, c->spool_dir, &in, err) || !package_unit_open(in, f->name, &u, err))
 		return ib_while(err, "reading the inner cabinet '%s'", f->name);
+	u->progress = c->outer->progress;
 	g_ptr_array_add(c->units, u);
 	return true;
 }
@@ -112,7 +113,10 @@ bool package_container_open(const char *path, const struct ib_package_options *o
 	c->path = g_strdup(path);
 	c->spool_dir = options ? g_strdup(options->spool_dir) : NULL;
 	c->units = g_ptr_array_new_with_free_func((GDestroyNotify)package_unit_free);
-	if (!open_outer(c, err) || !add_all(c, err)) {
+	bool ok = open_outer(c, err);
+	if (ok)
+		c->outer->progress = options ? options->progress : NULL;
+	if (!ok || !add_all(c, err)) {
 		package_container_unref(c);
 		return false;
 	}

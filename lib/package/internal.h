@@ -112,13 +112,13 @@ void package_spool_free(struct spool *s);
 bool package_spool_add(struct spool *s, GBytes *bytes, struct place *ret, struct ib_error **err) IB_MUST_CHECK;
 bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret, struct ib_error **err) IB_MUST_CHECK;
 /** A whole stream. size: what it must have, known before. */
-bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct place *ret,
-			      struct ib_error **err) IB_MUST_CHECK;
+bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct ib_progress *progress,
+			      struct place *ret, struct ib_error **err) IB_MUST_CHECK;
 /** A stream over what lies there; ib_stream_free, before the spool is freed. */
 struct ib_stream *package_spool_open(struct spool *s, const struct place *place);
 /** A whole stream into an unlinked file of its own. */
-bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
-			  struct ib_error **err) IB_MUST_CHECK;
+bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_progress *progress,
+			  struct ib_input **ret, struct ib_error **err) IB_MUST_CHECK;
 
 /* ---- unit.c ---- */
 
@@ -146,6 +146,7 @@ struct unit {
 	GStringChunk *names;
 	struct spool *spool;     /* of files that are kept; NULL: none */
 	uint64_t kept;           /* bytes there */
+	struct ib_progress *progress; /* while the package is opened; borrowed, may be NULL */
 };
 
 /** Which part of a cabinet's folder is wanted: files first to last of the table, those of other folders apart. */

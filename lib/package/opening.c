@@ -30,7 +30,8 @@ struct ib_package_opening *ib_package_open_begin(const char *path, const struct 
 	o->spool_dir = g_strdup(options ? options->spool_dir : NULL);
 	o->options = (struct ib_package_options){ .size = sizeof(o->options), .spool_dir = o->spool_dir,
 						  .threads = options ? options->threads : 0,
-						  .payload = options && options->payload };
+						  .payload = options && options->payload,
+						  .progress = options ? options->progress : NULL };
 	g_mutex_init(&o->lock);
 	g_cond_init(&o->known);
 	o->thread = g_thread_try_new("package", work, o, NULL);

@@ -258,6 +258,8 @@ static bool open_path(const char *path, const struct ib_package_options *options
 	bool ok = package_container_open(path, options, &c, err) &&
 		  open_packages(c, options, opening, several, packages, err);
 
+	for (guint i = 0; ok && i < c->units->len; i++)
+		((struct unit *)c->units->pdata[i])->progress = NULL;
 	package_container_unref(c);
 	if (!ok) {
 		g_ptr_array_unref(packages);

@@ -288,6 +288,8 @@ struct ib_package_options {
 	unsigned threads;      /**< for opening; 0: number of processors */
 	bool payload;          /**< its payload will be read: what of it is unpacked on the way to the metadata stays in a
 				    temporary file, up to 4 GiB, and is not unpacked again */
+	struct ib_progress *progress; /**< told of bytes unpacked, and asked whether to stop, while the package is opened;
+				    borrowed as long. NULL: none */
 };
 
 /**

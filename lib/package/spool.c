@@ -83,8 +83,8 @@ bool package_spool_read(struct spool *s, const struct place *place, GBytes **ret
 }
 
 /* max: bytes there is room for. */
-static bool copy_all(struct ib_stream *stream, const struct ib_output *out, uint64_t at, uint64_t max, uint64_t *ret_size,
-		     struct ib_error **err)
+static bool copy_all(struct ib_stream *stream, const struct ib_output *out, uint64_t at, uint64_t max,
+		     struct ib_progress *progress, uint64_t *ret_size, struct ib_error **err)
 {
 	g_autofree uint8_t *buf = g_malloc(MIN(max, COPY_SIZE) + 1);
 	uint64_t size = 0;
@@ -98,21 +98,21 @@ static bool copy_all(struct ib_stream *stream, const struct ib_output *out, uint
 			return true;
 		if (n > max - size)
 			return ib_throw(err, IB_ERR_INPUT, "it has more than %" PRIu64 " bytes, which is said to be its size", max);
-		if (!ib_output_write(out, at + size, buf, n, err))
+		if (!ib_output_write(out, at + size, buf, n, err) || !ib_progress_add(progress, n, err))
 			return false;
 		size += n;
 	}
 }
 
-bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct place *ret,
-			      struct ib_error **err)
+bool package_spool_add_stream(struct spool *s, struct ib_stream *stream, uint64_t size, struct ib_progress *progress,
+			      struct place *ret, struct ib_error **err)
 {
 	uint64_t at, got;
 
 	if (!reserve(s, size, &at, err))
 		return false;
 	struct ib_output out = { .fd = s->fd, .name = s->dir };
-	if (!copy_all(stream, &out, at, size, &got, err))
+	if (!copy_all(stream, &out, at, size, progress, &got, err))
 		return ib_while(err, "keeping temporary data in '%s'", s->dir);
 	*ret = (struct place){ .at = at, .size = got, .there = true };
 	return true;
@@ -154,8 +154,8 @@ struct ib_stream *package_spool_open(struct spool *s, const struct place *place)
 	return &ss->base;
 }
 
-bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_input **ret,
-			  struct ib_error **err)
+bool package_spool_stream(const char *dir, struct ib_stream *stream, const char *name, struct ib_progress *progress,
+			  struct ib_input **ret, struct ib_error **err)
 {
 	int fd;
 
@@ -163,7 +163,7 @@ bool package_spool_stream(const char *dir, struct ib_stream *stream, const char 
 		return false;
 	struct ib_output out = { .fd = fd, .name = name };
 	uint64_t size;
-	if (!copy_all(stream, &out, 0, UINT64_MAX, &size, err)) {
+	if (!copy_all(stream, &out, 0, UINT64_MAX, progress, &size, err)) {
 		close(fd);
 		return ib_while(err, "unpacking '%s' into a temporary file", name);
 	}

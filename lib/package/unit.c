@@ -245,7 +245,7 @@ static bool each_plain(struct unit *u, const uint8_t *wanted, unit_fn fn, void *
 		struct ib_stream *stream;
 		if (!wanted[i])
 			continue;
-		if (!open_stream(u, i, &stream, err))
+		if (!ib_progress_add(u->progress, 0, err) || !open_stream(u, i, &stream, err))
 			return false;
 		bool ok = fn(i, stream, data, err);
 		ib_stream_free(stream);
@@ -292,7 +292,7 @@ static bool take_file(struct unit *u, struct ib_archive *a, guint i, bool wanted
 {
 	struct unit_file *f = &g_array_index(u->files, struct unit_file, i);
 	struct ib_stream *stream = ib_archive_stream(a);
-	bool ok = wanted ? fn(i, stream, data, err) : package_spool_add_stream(u->spool, stream, f->size, &f->kept, err);
+	bool ok = wanted ? fn(i, stream, data, err) : package_spool_add_stream(u->spool, stream, f->size, u->progress, &f->kept, err);
 
 	ib_stream_free(stream);
 	return ok;
@@ -311,7 +311,7 @@ bool package_unit_folder(struct unit *u, unsigned folder, const uint8_t *wanted,
 	for (guint i = range->first; ok && i <= range->last; i++) {
 		if (package_unit_file(u, i)->folder != folder)
 			continue;
-		ok = next_file(a, u, i, err);
+		ok = ib_progress_add(u->progress, 0, err) && next_file(a, u, i, err);
 		if (ok && (wanted[i] || range->keep))
 			ok = take_file(u, a, i, wanted[i], fn, data, err);
 	}
@@ -430,7 +430,7 @@ static bool spool_file(guint i, struct ib_stream *stream, void *data, struct ib_
 {
 	struct spooling *s = data;
 
-	return package_spool_stream(s->dir, stream, package_unit_file(s->u, i)->name, s->ret, err);
+	return package_spool_stream(s->dir, stream, package_unit_file(s->u, i)->name, s->u->progress, s->ret, err);
 }
 
 bool package_unit_input(struct unit *u, guint i, const char *spool_dir, struct ib_input **ret, struct ib_error **err)

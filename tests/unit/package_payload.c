@@ -799,6 +799,39 @@ Test(payload, psf_in_a_folder)
 	express_clear(&x);
 }
 
+static bool stop_at_once(const struct ib_progress_event *event, void *data)
+{
+	(void)event;
+	(*(unsigned *)data)++;
+	return false;
+}
+
+Test(payload, opening_heeds_the_wish_to_stop)
+{
+	g_autofree char *folder = ps_folder();
+	struct express x;
+	unsigned asked = 0;
+	struct ib_progress *progress = ib_progress_new(stop_at_once, &asked);
+	struct ib_package_options o = { .size = sizeof(o), .payload = true, .progress = progress };
+	struct ib_package *p = NULL;
+	GPtrArray *all = NULL;
+	ib_auto_error err = NULL;
+	ib_auto_error later = NULL;
+
+	express_new(&x);
+	g_autoptr(GBytes) cab = express_cab(&x), psf = express_psf(&x);
+	g_autofree char *path = ps_write(folder, "kb.cab", cab), *beside = ps_write(folder, "kb.psf", psf);
+	cr_assert_not(ib_package_open(path, &o, &p, &err));
+	cr_expect_eq(ib_error_code(err), IB_ERR_INTERRUPTED, "%s", cause(err));
+	cr_assert_not(ib_package_open_end(ib_package_open_begin(path, &o), NULL, &all, &later));
+	cr_expect_eq(ib_error_code(later), IB_ERR_INTERRUPTED, "%s", cause(later));
+	cr_expect(asked > 0);
+	ib_progress_free(progress);
+	ib_auto_error last = NULL;
+	cr_assert(ib_dir_remove(folder, &last));
+	express_clear(&x);
+}
+
 Test(payload, update_file_that_is_a_wim)
 {
 	g_autofree char *folder = ps_folder(), *path = g_build_filename(folder, "x.msu", NULL);
