@@ -168,7 +168,9 @@ static bool open_store(struct ib_store *s, struct ib_error **err)
 		return false;
 	if (!ib_image_find(s->image, DIR_WINSXS) || !ib_image_find(s->image, "Windows\\System32\\config\\SOFTWARE"))
 		return ib_throw(err, IB_ERR_INPUT, "image %u is not a Windows image with a component store", s->index);
-	if (!read_system(s, err) || !arch_of_xml(s, err) || !read_software(s, err) || !gate(s, err) || !read_counts(s, err))
+	/* The largest hive first: as long as it is loaded, its bytes take as much again, and others are not there yet. */
+	struct ib_hive *software;
+	if (!ib_store_hive(s, IB_HIVE_SOFTWARE, &software, err) || !read_system(s, err) || !arch_of_xml(s, err) || !read_software(s, err) || !gate(s, err) || !read_counts(s, err))
 		return false;
 	s->info.pe = is_pe(s, s->hives[IB_HIVE_SYSTEM]);
 	s->info.arch = s->arch;

@@ -312,6 +312,25 @@ static void floor_of(char **a)
 	ib_digest_free(digests[1]);
 }
 
+/* Each kind once, with the first finding of it. The world's catalogs are none: that kind is expected. */
+static void print_findings(const GPtrArray *findings)
+{
+	g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < findings->len; i++) {
+		const struct ib_finding *f = findings->pdata[i];
+		guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, f->id));
+		if (n == 0)
+			fprintf(stderr, "finding %s %s: %s\n", f->id, f->subject, f->text);
+		g_hash_table_insert(counts, (gpointer)f->id, GUINT_TO_POINTER(n + 1));
+	}
+	GHashTableIter it;
+	gpointer id, n;
+	g_hash_table_iter_init(&it, counts);
+	while (g_hash_table_iter_next(&it, &id, &n))
+		fprintf(stderr, "%u findings %s\n", GPOINTER_TO_UINT(n), (const char *)id);
+}
+
 static void verify(char **a)
 {
 	struct ib_verify_result r;
@@ -325,10 +344,7 @@ static void verify(char **a)
 	printf("open=%.3f verify=%.3f components=%u projections=%u findings=%u", opened - start, now() - opened, r.components,
 	       r.projections, r.findings->len);
 	print_peak();
-	for (guint i = 0; i < MIN(r.findings->len, 10); i++) {
-		const struct ib_finding *f = r.findings->pdata[i];
-		fprintf(stderr, "finding %s %s: %s\n", f->id, f->subject, f->text);
-	}
+	print_findings(r.findings);
 	ib_verify_result_clear(&r);
 	ib_store_free(s);
 	ib_wim_free(wim);
