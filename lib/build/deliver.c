@@ -31,7 +31,9 @@ bool publish_plan(struct build *b, struct ib_error **err)
 		return throw_publish(b, "host-key", "the server's key is not pinned; host-key = SHA256:… is needed", err);
 	if (sftp && !ib_ini_text(b->p, "publish", "key") && !ib_ini_text(b->p, "publish", "password"))
 		return throw_publish(b, "url", "neither [publish] key nor password says how to log in", err);
-	plan_add(b, "publish", 0, "%s to %s", b->o->publish ? "publish" : "publish, when asked,", url);
+	/* What is signed has this line: it must not depend on who runs the profile how, or approvals would not hold. */
+	bool asked = strcmp(ib_ini_text(b->p, "publish", "when"), "asked") == 0;
+	plan_add(b, "publish", 0, "publish, %s, to %s", asked ? "when asked and approved" : "as soon as approved", url);
 	return true;
 }
 

@@ -101,6 +101,12 @@ rm image/papers/extra.html
 mv image/SM3SUMS . && expect 4 "'SM3SUMS' is missing" publish && mv SM3SUMS image/
 nothing_published 'a missing file'
 
+# the same bytes, whoever is asked to publish them: approvals of what was built with --publish hold without it
+expect 0 'not published' build
+cmp image/SHA256SUMS approved/SHA256SUMS || fail "--publish changed what is signed"
+[ -s image/records/approval-security.json ] || fail "records about the same bytes were lost"
+rm -rf image && cp -r approved image
+
 # 6. approved, but not to be delivered there
 again() { publish --profile "$profile" --vars vars.ini "$@"; }
 port=${SFTP_URL#*127.0.0.1:} && port=${port%%/*}
