@@ -226,7 +226,7 @@ static bool publish_profile(const char *dir, const struct ib_ini *p, const struc
 
 bool ib_build_publish(const char *dir, const struct ib_build_options *options, char **ret_url, struct ib_error **err)
 {
-	struct ib_ini_options io = { .sets = options->sets, .vars_file = options->vars_file };
+	struct ib_ini_options io = { .sets = options->sets, .vars_file = options->vars_file, .warn_unused = true };
 	const char *profile = options->profile;
 	g_auto(GStrv) sets = NULL;
 	JsonParser *parser = NULL;
@@ -239,6 +239,7 @@ bool ib_build_publish(const char *dir, const struct ib_build_options *options, c
 		profile = json_object_get_string_member_with_default(job, "profile", "");
 		sets = job_sets(job);
 		io.sets = sets;
+		io.warn_unused = false; /* that was said when the folder was built */
 		io.vars_file = json_object_get_string_member_with_default(job, "vars", NULL);
 	}
 	bool ok = ib_ini_load(profile, ib_profile_keys, &io, &p, err) && publish_profile(dir, p, &io, options, ret_url, err);

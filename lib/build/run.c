@@ -192,7 +192,7 @@ static struct build *build_new(const struct ib_build_options *o, struct ib_error
 	b->notes = g_ptr_array_new_with_free_func(report_item_free);
 	b->times = g_array_new(FALSE, FALSE, sizeof(struct stage_time));
 	b->verify = json_object_new();
-	struct ib_ini_options io = { .sets = o->sets, .vars_file = o->vars_file };
+	struct ib_ini_options io = { .sets = o->sets, .vars_file = o->vars_file, .warn_unused = true };
 	if (!ib_ini_load(o->profile, ib_profile_keys, &io, &b->p, err) || !check_min_version(b->p, err)) {
 		build_free(b);
 		return NULL;

@@ -117,7 +117,23 @@ static bool take_sets(char *const *sets, GHashTable *vars, struct ib_error **err
 	return true;
 }
 
-static bool expand(const struct entry *e, const char *text, GHashTable *vars, unsigned depth, GString *out,
+/* Whoever sets a variable that is not there has its name wrong, or means a key. */
+static void warn_unused(const struct ib_ini *ini, char *const *sets, GHashTable *used)
+{
+	g_autofree const char **names = (const char **)g_hash_table_get_keys_as_array(used, NULL);
+
+	for (; sets && *sets; sets++) {
+		g_autofree char *name = g_strndup(*sets, strcspn(*sets, "="));
+		if (g_hash_table_contains(used, name))
+			continue;
+		const char *near = ib_nearest(name, names);
+		g_autofree char *meant = near ? g_strdup_printf(", did you mean %s?", near) : g_strdup("");
+		ib_log(IB_LOG_WARNING, "profile", "--set %s changes nothing: '%s' has no ${%s}%s", name, ini->path, name, meant);
+	}
+}
+
+/* used: gets the names of variables that were referred to. */
+static bool expand(const struct entry *e, const char *text, GHashTable *vars, GHashTable *used, unsigned depth, GString *out,
 		   struct ib_error **err)
 {
 	if (depth > DEPTH_MAX)
@@ -138,7 +154,8 @@ static bool expand(const struct entry *e, const char *text, GHashTable *vars, un
 			entry_throw(e, err, "variable '%s' is not set", name);
 			return ib_hint(err, "give --set %s=VALUE, --vars FILE, or a [vars] section", name);
 		}
-		if (!expand(e, value, vars, depth + 1, out, err))
+		g_hash_table_add(used, g_steal_pointer(&name));
+		if (!expand(e, value, vars, used, depth + 1, out, err))
 			return false;
 		at = close + 1;
 	}
@@ -147,6 +164,7 @@ static bool expand(const struct entry *e, const char *text, GHashTable *vars, un
 static bool expand_all(struct ib_ini *ini, const struct ib_ini_options *o, struct ib_error **err)
 {
 	g_autoptr(GHashTable) vars = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
 	take_vars(ini, vars);
 	if (o && o->vars_file && !take_vars_file(o->vars_file, vars, err))
@@ -158,11 +176,13 @@ static bool expand_all(struct ib_ini *ini, const struct ib_ini_options *o, struc
 		g_autoptr(GString) out = g_string_new(NULL);
 		if (strcmp(e->section, "vars") == 0)
 			continue;
-		if (!expand(e, e->value, vars, 0, out, err))
+		if (!expand(e, e->value, vars, used, 0, out, err))
 			return false;
 		g_free(e->value);
 		e->value = g_string_free(g_steal_pointer(&out), FALSE);
 	}
+	if (o && o->warn_unused)
+		warn_unused(ini, o->sets, used);
 	return true;
 }
 

@@ -60,6 +60,7 @@ struct ib_ini;
 struct ib_ini_options {
 	char *const *sets;     /**< "name=value" pairs, NULL-ended; win over all [vars] */
 	const char *vars_file; /**< a file with a [vars] section; wins over the profile's own */
+	bool warn_unused;      /**< log a warning for each of `sets` that nothing refers to: it is a slip of the pen */
 };
 
 /**

@@ -77,7 +77,7 @@ int cmd_profile(struct context *c, struct ib_error **err)
 {
 	const char *verb = args_word(c->args, 0), *path = args_word(c->args, 1);
 	g_autofree char **sets = args_values(c->args, "set");
-	struct ib_ini_options o = { .sets = sets, .vars_file = args_value(c->args, "vars") };
+	struct ib_ini_options o = { .sets = sets, .vars_file = args_value(c->args, "vars"), .warn_unused = true };
 	struct ib_ini *ini = NULL;
 
 	if (strcmp(verb, "keys") == 0 && c->json) {
