@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -130,10 +131,33 @@ static bool fill_temp(const char *temp, ib_file_fill_fn fill, void *data, struct
 	return fill(&out, data, err) && ib_fd_sync(fd, temp, err);
 }
 
-bool ib_file_make(const char *path, ib_file_fill_fn fill, void *data, struct ib_error **err)
+/* The file that will be replaced or made. *ret: g_free */
+static bool find_target(const char *path, char **ret, struct ib_error **err)
 {
-	g_autofree char *temp = g_strdup_printf("%s.%d.part", path, (int)getpid());
+	struct stat st;
 
+	if (stat(path, &st) < 0) {
+		*ret = g_strdup(path);
+		return true; /* what keeps it from being made shows then */
+	}
+	if (!S_ISREG(st.st_mode)) {
+		ib_throw(err, IB_ERR_INPUT, "'%s' is there, and is no file but a %s", path,
+			 S_ISDIR(st.st_mode) ? "folder" : S_ISFIFO(st.st_mode) ? "pipe" : "device or socket");
+		return ib_hint(err, "name a file: it is written under another name first, and takes its place when it is whole");
+	}
+	char *real = realpath(path, NULL);
+	*ret = g_strdup(real ? real : path);
+	free(real);
+	return true;
+}
+
+bool ib_file_make(const char *given, ib_file_fill_fn fill, void *data, struct ib_error **err)
+{
+	g_autofree char *path = NULL;
+
+	if (!find_target(given, &path, err))
+		return false;
+	g_autofree char *temp = g_strdup_printf("%s.%d.part", path, (int)getpid());
 	unlink(temp);
 	if (!fill_temp(temp, fill, data, err)) {
 		unlink(temp);

@@ -165,7 +165,8 @@ typedef bool (*ib_file_fill_fn)(const struct ib_output *out, void *data, struct 
 
 /**
  * Make a file that is there whole or not at all: fill writes under a temporary name beside it; then fsync, rename.
- * A file that lies at path is replaced. Throws what fill throws, IB_ERR_SYSTEM.
+ * A file that lies at path is replaced, and where a link leads to one, that file. Throws what fill throws, IB_ERR_INPUT
+ * (something lies there that is no file: a device would be gone), IB_ERR_SYSTEM.
  */
 bool ib_file_make(const char *path, ib_file_fill_fn fill, void *data, struct ib_error **err) IB_MUST_CHECK;
 

@@ -63,17 +63,22 @@ static uint64_t time_of_image(struct service *s)
 	return high && low ? g_ascii_strtoull(high, NULL, 16) << 32 | (g_ascii_strtoull(low, NULL, 16) & UINT32_MAX) : 0;
 }
 
+/* What would only show when all is done. */
 static bool check_output(struct service *s, struct ib_error **err)
 {
+	g_autofree char *dir = g_path_get_dirname(s->o->out);
 	struct stat in, out;
 
 	if (stat(s->o->image, &in) == 0 && stat(s->o->out, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
 		ib_throw(err, IB_ERR_USAGE, "'%s' is the input itself", s->o->out);
 		return ib_hint(err, "name another file with -o");
 	}
-	if (g_file_test(s->o->out, G_FILE_TEST_IS_DIR))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is a folder", s->o->out);
-	return true;
+	if (g_file_test(s->o->out, G_FILE_TEST_EXISTS) && !g_file_test(s->o->out, G_FILE_TEST_IS_REGULAR))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' is a folder or a device, not a file", s->o->out);
+	if (g_file_test(dir, G_FILE_TEST_IS_DIR))
+		return true;
+	ib_throw(err, IB_ERR_SYSTEM, "there is no folder '%s' to write '%s' to", dir, s->o->out);
+	return ib_hint(err, "make the folder first");
 }
 
 static bool open_image(struct service *s, struct ib_error **err)

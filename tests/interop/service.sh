@@ -10,6 +10,12 @@ before=$(sha256 plain.wim)
 echo new > new.txt && mkdir -p more/deep && echo x > more/deep/x && : > more/empty
 expect 2 "holds 2 images" "$imgbuild" service plain.wim --put new.txt=docs/ -o out.wim
 expect 2 "is the input itself" "$imgbuild" service plain.wim:2 --put new.txt=docs/ -o ./plain.wim
+# where no file can be is said before anything is done; a device would be replaced
+mkfifo pipe
+expect 3 "'pipe' is a folder or a device, not a file" "$imgbuild" service plain.wim:2 --put new.txt=docs/ -o pipe
+[ -p pipe ] || fail "the pipe is gone"
+expect 5 "there is no folder 'no-such'" "$imgbuild" service plain.wim:2 --put new.txt=docs/ -o no-such/out.wim
+says 'hint:' 'make the folder'
 expect 2 "needs '-o FILE'" "$imgbuild" service plain.wim:2 --put new.txt=docs/
 expect 2 "nothing was asked" "$imgbuild" service plain.wim:2 -o out.wim
 expect 3 "" "$imgbuild" service plain.wim:2 --put gone=docs/ -o out.wim

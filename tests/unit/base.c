@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -217,6 +218,29 @@ Test(base, writing_past_the_page_cache)
 		}
 	unlink(name);
 	g_aligned_free(buf);
+}
+
+Test(base, a_file_takes_the_place_of_files_only)
+{
+	g_autofree char *dir = g_dir_make_tmp("base-XXXXXX", NULL), *pipe = g_build_filename(dir, "pipe", NULL);
+	g_autofree char *file = g_build_filename(dir, "file", NULL), *link = g_build_filename(dir, "link", NULL);
+	g_autoptr(GBytes) bytes = NULL;
+	ib_auto_error err = NULL;
+	ib_auto_error again = NULL;
+	struct stat st;
+
+	cr_assert(mkfifo(pipe, 0600) == 0 && symlink("file", link) == 0);
+	cr_assert_not(ib_file_write(pipe, "new", 3, &err));
+	cr_expect_eq(ib_error_code(err), IB_ERR_INPUT);
+	cr_expect(lstat(pipe, &st) == 0 && S_ISFIFO(st.st_mode), "what is no file stays");
+	cr_assert(ib_file_write(link, "one", 3, &again) && ib_file_write(file, "two", 3, &again));
+	cr_expect(lstat(link, &st) == 0, "a link to nothing is replaced");
+	unlink(link);
+	cr_assert(symlink("file", link) == 0 && ib_file_write(link, "three", 5, &again));
+	cr_expect(lstat(link, &st) == 0 && S_ISLNK(st.st_mode), "a link to a file stays");
+	cr_assert(ib_file_read(file, 10, &bytes, &again));
+	cr_expect_eq(g_bytes_get_size(bytes), 5, "and the file is written");
+	cr_assert(ib_dir_remove(dir, &again));
 }
 
 Test(base, rest_of_a_stream_over_memory)
