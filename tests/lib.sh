@@ -106,3 +106,15 @@ no_leftovers() { # DIR
 	[ -z "$left" ] || fail "left behind: $left"
 }
 build() { "$imgbuild" build "$profile" --vars "$vars" --progress=none "$@"; }
+
+# wine_run LOG COMMAND...: a program in Wine. On a busy machine Wine at times does not start one that is there, which is no
+# answer of the program's: it is tried three times.
+wine_run() {
+	local log=$1
+	shift
+	for _ in 1 2 3; do
+		! timeout 300 "$@" > "$log" 2>&1 < /dev/null || return 0
+		grep -q '^Application could not be started' "$log" || return 1
+	done
+	return 1
+}

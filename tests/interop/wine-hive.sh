@@ -23,7 +23,7 @@ same() {
 # check NAME ROOT MIN-KEYS
 check() {
 	local keys
-	timeout 300 wine reg export "$2" "C:\\$1.reg" > said 2>&1 < /dev/null || { cat said; skip "Wine cannot export its registry here"; }
+	wine_run said wine reg export "$2" "C:\\$1.reg" || { cat said; skip "Wine cannot export its registry here"; }
 	mv "$WINEPREFIX/drive_c/$1.reg" "$1.reg"
 	iconv -f utf-16 -t utf-8 "$1.reg" | tr -d '\r' > "$1.txt"
 	keys=$(grep -c '^\[' "$1.txt")

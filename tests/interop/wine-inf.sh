@@ -15,7 +15,7 @@ drivers=$media/drivers
 # labnic is left out: Wine does not look into [SourceDisksNames.amd64] and asks for a disc.
 while read -r name section; do
 	mkdir -p "$c/$name" && cp "$drivers/$name"/* "$c/$name/"
-	timeout 120 wine rundll32 setupapi,InstallHinfSection "$section" 128 "C:\\$name\\$name.inf" > rundll.log 2>&1 ||
+	wine_run rundll.log wine rundll32 setupapi,InstallHinfSection "$section" 128 "C:\\$name\\$name.inf" ||
 		{ cat rundll.log; fail "Wine does not install $name"; }
 done <<-'END'
 	labdisk Disk_Inst
@@ -33,7 +33,7 @@ while read -r f; do
 done < wine.files
 
 # ---- values ----
-export_wine() { timeout 60 wine reg export "$1" "C:\\$2.reg" /y > reg.log 2>&1 || { cat reg.log; fail "Wine has no $1"; }; cp "$c/$2.reg" .; }
+export_wine() { wine_run reg.log wine reg export "$1" "C:\\$2.reg" /y || { cat reg.log; fail "Wine has no $1"; }; cp "$c/$2.reg" .; }
 export_wine 'HKLM\Software\Imglab' software
 export_wine 'HKLM\System\CurrentControlSet\Control\Imglab' control
 for s in labdisk labfilter; do export_wine "HKLM\\System\\CurrentControlSet\\Services\\$s" $s; done

@@ -112,9 +112,9 @@ if command -v wine > /dev/null && [ "${IB_WINE:-yes}" = yes ]; then
 	if timeout 300 wine reg add 'HKLM\SOFTWARE\Probe' /v A /t REG_SZ /d b /f > /dev/null 2>&1; then
 		gone=('Microsoft\Windows\CurrentVersion\Run /v CmitUpdateAgent' 'Microsoft\Windows\CurrentVersion\Uninstall\CmitUpdateAgent'
 			'CMIT\UpdateAgent' 'Classes\CLSID\{6b0f5f0e-1c1d-4e52-9a0e-2f1c7a5d4c10}')
-		in_wine() { timeout 60 wine reg query "HKLM\\SOFTWARE\\${1%% /v *}" ${1#"${1%% /v *}"} > query.out 2>&1; }
+		in_wine() { wine_run query.out wine reg query "HKLM\\SOFTWARE\\${1%% /v *}" ${1#"${1%% /v *}"}; }
 		sed 's/^\[\\/[HKEY_LOCAL_MACHINE\\SOFTWARE\\/' carry.reg > migrated.reg
-		timeout 120 wine reg import migrated.reg > import.out 2>&1 || { cat import.out; fail "Wine does not import what was migrated"; }
+		wine_run import.out wine reg import migrated.reg || { cat import.out; fail "Wine does not import what was migrated"; }
 		for key in "${gone[@]}"; do in_wine "$key" || { cat query.out; fail "Wine has no '$key' before"; }; done
 		grep '^reg ' "$step" | sed 's/\r$//' > only.cmd
 		{ printf '@echo off\r\n'; sed 's/$/ || echo FAILED %errorlevel%/' only.cmd | sed 's/$/\r/'; } > run.cmd
