@@ -95,6 +95,26 @@ static bool read_line(struct reader *r, char *text, struct ib_error **err)
 	return *text == '[' ? read_section(r, text, err) : read_key(r, text, err);
 }
 
+/* Editors on Windows write UTF-16, or the code page of the language, which in China is GBK. */
+static bool check_text(const char *text, size_t len, const char *file, struct ib_error **err)
+{
+	const char *bad;
+	unsigned line = 1;
+
+	if (len >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0)) {
+		ib_throw(err, IB_ERR_INPUT, "'%s' is UTF-16", file);
+		return ib_hint(err, "save it as UTF-8");
+	}
+	if (memchr(text, 0, len))
+		return ib_throw(err, IB_ERR_INPUT, "'%s' holds a NUL byte, it is no text file", file);
+	if (g_utf8_validate(text, (gssize)len, &bad))
+		return true;
+	for (const char *p = text; p < bad; p++)
+		line += *p == '\n';
+	ib_throw(err, IB_ERR_INPUT, "%s:%u: this is not UTF-8", file, line);
+	return ib_hint(err, "save the file as UTF-8; it may be in a code page (Chinese: GBK, iconv -f gbk -t utf-8)");
+}
+
 bool ini_read(const char *text, size_t len, const char *file, GPtrArray *entries, struct ib_error **err)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -104,10 +124,8 @@ bool ini_read(const char *text, size_t len, const char *file, GPtrArray *entries
 		return ib_throw(err, IB_ERR_INPUT, "'%s' has %zu bytes, a profile has at most %u", file, len, IB_INI_MAX);
 	if (len == 0) /* no bytes may come as no pointer */
 		return true;
-	if (memchr(text, 0, len))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' holds a NUL byte, it is no text file", file);
-	if (!g_utf8_validate(text, (gssize)len, NULL))
-		return ib_throw(err, IB_ERR_INPUT, "'%s' is not UTF-8", file);
+	if (!check_text(text, len, file, err))
+		return false;
 	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
 		text += 3;
 		len -= 3;

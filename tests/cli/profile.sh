@@ -62,5 +62,9 @@ bad "is given twice in section '[base]'" <<< $'[base]\nedition = x'
 bad "key 'path' is required in section '[file:x]'" <<< $'[file:x]\nsource = a'
 bad 'holds a secret itself' 'env:' <<< $'[publish]\npassword = hunter2'
 ! grep -q hunter2 said || fail "the secret is repeated"
+printf '[profile]\n# \xb9\xa4\xd0\xd0\n' | bad "bad.ini:$((last + 2)): this is not UTF-8" 'gbk'
+printf '\xff\xfe[\0p\0' > wide.ini
+expect 3 "'wide.ini' is UTF-16" "$imgbuild" profile check wide.ini
+says 'hint:' 'save it as UTF-8'
 bad 'no-such-variable' '--set no-such-variable=VALUE' <<< $'[sign]\nmodule = ${no-such-variable}'
 echo ok
