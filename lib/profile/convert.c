@@ -176,12 +176,31 @@ static bool check_key(struct entry *e, struct ib_error **err)
 	return check_path(e, err);
 }
 
+/* The shortest field of a disc that holds its label has room for so many. */
+#define LABEL_MAX 30u
+
+/* It is the name of the ISO, too. */
+static bool check_label(struct entry *e, struct ib_error **err)
+{
+	size_t len = strlen(e->value);
+	const char *fault = ib_name_fault(e->value);
+
+	for (size_t i = 0; i < len; i++)
+		if (e->value[i] < 0x20 || e->value[i] > 0x7e)
+			fault = "a disc's label is printable ASCII";
+	if (len < 1 || len > LABEL_MAX)
+		fault = "a disc's label has 1 to 30 characters";
+	if (*e->value == '.')
+		fault = "it names a file, which would be hidden";
+	return !fault || entry_throw(e, err, "'%s' cannot be '%s': %s", e->name, e->value, fault);
+}
+
 static bool (*const checks[])(struct entry *, struct ib_error **) = {
 	[IB_INI_TEXT] = check_text,     [IB_INI_PATH] = check_path,   [IB_INI_LIST] = check_list,
 	[IB_INI_PATHS] = check_paths,   [IB_INI_FLAG] = check_flag,   [IB_INI_NUMBER] = check_number,
 	[IB_INI_DATE] = check_date,     [IB_INI_VERSION] = check_version, [IB_INI_SHA256] = check_sha256,
 	[IB_INI_URL] = check_url,       [IB_INI_WORD] = check_word,   [IB_INI_WORDS] = check_words,
-	[IB_INI_SECRET] = check_secret, [IB_INI_KEY] = check_key,
+	[IB_INI_SECRET] = check_secret, [IB_INI_KEY] = check_key,     [IB_INI_LABEL] = check_label,
 };
 
 bool entry_convert(struct entry *e, struct ib_error **err)

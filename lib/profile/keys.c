@@ -78,7 +78,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 
 	{ "media", "image-name", IB_INI_TEXT, false, NULL, NULL, "name of the image in install.wim, shown by Setup" },
 	{ "media", "image-description", IB_INI_TEXT, false, NULL, NULL, "its description" },
-	{ "media", "label", IB_INI_TEXT, true, NULL, NULL, "volume label and file name of the ISO" },
+	{ "media", "label", IB_INI_LABEL, true, NULL, NULL, "volume label and file name of the ISO" },
 	{ "media", "boot", IB_INI_WORDS, false, "bios, uefi", "bios|uefi", "boot entries of the ISO" },
 	{ "media", "compression", IB_INI_WORD, false, "lzx", "lzx|xpress|none", "compression of install.wim" },
 	{ "media", "level", IB_INI_NUMBER, false, "20", NULL, "LZX level of new content, 1..100; above 34 it costs 7 times the time" },
@@ -156,7 +156,7 @@ static const char *const type_names[] = {
 	[IB_INI_PATHS] = "paths",   [IB_INI_FLAG] = "yes, no",    [IB_INI_NUMBER] = "number",
 	[IB_INI_DATE] = "date",     [IB_INI_VERSION] = "version", [IB_INI_SHA256] = "SHA-256",
 	[IB_INI_URL] = "address",   [IB_INI_WORD] = "one of",     [IB_INI_WORDS] = "some of",
-	[IB_INI_SECRET] = "secret reference", [IB_INI_KEY] = "key",
+	[IB_INI_SECRET] = "secret reference", [IB_INI_KEY] = "key", [IB_INI_LABEL] = "label",
 };
 
 static void reference_row(GString *s, const struct ib_ini_key *k)

@@ -41,6 +41,7 @@ enum ib_ini_type {
 	IB_INI_WORDS,   /**< a list of some of `words` */
 	IB_INI_SECRET,  /**< a reference: env:NAME, file:PATH */
 	IB_INI_KEY,     /**< a private key: a path, pkcs11: without pin-value, or agent */
+	IB_INI_LABEL,   /**< of a disc, and the name of its file: 1 to 30 printable ASCII characters that Windows takes in a name */
 };
 
 /** One accepted key. A table of these, ended by a NULL section, is the whole schema. */

@@ -66,5 +66,11 @@ printf '[profile]\n# \xb9\xa4\xd0\xd0\n' | bad "bad.ini:$((last + 2)): this is n
 printf '\xff\xfe[\0p\0' > wide.ini
 expect 3 "'wide.ini' is UTF-16" "$imgbuild" profile check wide.ini
 says 'hint:' 'save it as UTF-8'
+# the label is the name of a file: another one leads nowhere else
+for label in 工行 a/b ../../up CON .hidden 'a:b' "$(printf 'x%.0s' {1..31})"; do
+	awk -v l="$label" '/^label/ { $0 = "label = " l } { print }' "$IB_SRC/profiles/lab-icbc.ini" |
+		sed "s,^extends.*,extends = $IB_SRC/profiles/cmge-v2020-l.ini," > label.ini
+	expect 3 "'label' cannot be '$label'" "$imgbuild" profile check label.ini "${sets[@]}" --set base-sha256="$(printf %064d 0)"
+done
 bad 'no-such-variable' '--set no-such-variable=VALUE' <<< $'[sign]\nmodule = ${no-such-variable}'
 echo ok
