@@ -73,11 +73,15 @@ static bool check_flag(struct entry *e, struct ib_error **err)
 
 static bool check_number(struct entry *e, struct ib_error **err)
 {
-	uint64_t n;
+	const char *range = e->key->words, *to = range ? strstr(range, "..") : NULL;
+	uint64_t n, least = to ? g_ascii_strtoull(range, NULL, 10) : 0;
+	uint64_t most = to ? g_ascii_strtoull(to + strlen(".."), NULL, 10) : INT64_MAX;
 
-	if (g_ascii_string_to_unsigned(e->value, 10, 0, INT64_MAX, &n, NULL))
-		return true;
-	return entry_throw(e, err, "'%s' is a whole number, not '%s'", e->name, e->value);
+	if (!g_ascii_string_to_unsigned(e->value, 10, 0, INT64_MAX, &n, NULL))
+		return entry_throw(e, err, "'%s' is a whole number, not '%s'", e->name, e->value);
+	if (n < least || n > most)
+		return entry_throw(e, err, "'%s' is a number from %s, not '%s'", e->name, range, e->value);
+	return true;
 }
 
 static bool check_date(struct entry *e, struct ib_error **err)

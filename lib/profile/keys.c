@@ -81,7 +81,7 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "media", "label", IB_INI_LABEL, true, NULL, NULL, "volume label and file name of the ISO" },
 	{ "media", "boot", IB_INI_WORDS, false, "bios, uefi", "bios|uefi", "boot entries of the ISO" },
 	{ "media", "compression", IB_INI_WORD, false, "lzx", "lzx|xpress|none", "compression of install.wim" },
-	{ "media", "level", IB_INI_NUMBER, false, "20", NULL, "LZX level of new content, 1..100; above 34 it costs 7 times the time" },
+	{ "media", "level", IB_INI_NUMBER, false, "20", "1..100", "LZX level of new content; above 34 it costs 7 times the time" },
 	{ "media", "keep-editions", IB_INI_FLAG, false, "no", NULL, "keep the other editions in install.wim, unserviced" },
 
 	{ "metadata", "catalog", IB_INI_PATH, false, NULL, NULL, "folder of the update catalog: earlier images of the stream" },
@@ -116,11 +116,11 @@ const struct ib_ini_key ib_profile_keys[] = {
 	{ "report", "formats", IB_INI_WORDS, false, "html", "html|docx|pdf", "file formats of the papers" },
 	{ "report", "compare", IB_INI_LIST, false, NULL, NULL, "baselines to compare: name = image, …" },
 
-	{ "rollout", "devices", IB_INI_NUMBER, false, NULL, NULL, "machines that get the image" },
-	{ "rollout", "branches", IB_INI_NUMBER, false, NULL, NULL, "sites they stand in" },
-	{ "rollout", "days", IB_INI_NUMBER, false, NULL, NULL, "days the rollout takes" },
-	{ "rollout", "line-mbit", IB_INI_NUMBER, false, NULL, NULL, "line of a site, Mbit/s" },
-	{ "rollout", "patch-days", IB_INI_NUMBER, false, NULL, NULL, "days the customer's rule gives for a monthly patch" },
+	{ "rollout", "devices", IB_INI_NUMBER, false, NULL, "1..100000000", "machines that get the image" },
+	{ "rollout", "branches", IB_INI_NUMBER, false, NULL, "1..10000000", "sites they stand in" },
+	{ "rollout", "days", IB_INI_NUMBER, false, NULL, "1..3650", "days the rollout takes" },
+	{ "rollout", "line-mbit", IB_INI_NUMBER, false, NULL, "1..1000000", "line of a site, Mbit/s" },
+	{ "rollout", "patch-days", IB_INI_NUMBER, false, NULL, "1..3650", "days the customer's rule gives for a monthly patch" },
 	{ "rollout", "clock", IB_INI_WORD, false, NULL, "first-report|release|install", "when that rule's clock starts" },
 	{ NULL },
 };

@@ -51,7 +51,7 @@ struct ib_ini_key {
 	enum ib_ini_type type;
 	bool required;
 	const char *fallback; /**< the value when absent, or NULL */
-	const char *words;    /**< for WORD and WORDS: separated by '|' */
+	const char *words;    /**< for WORD and WORDS: separated by '|'; for NUMBER its range, "1..100", or NULL */
 	const char *help;     /**< one line for the reference */
 };
 

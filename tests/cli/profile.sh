@@ -72,5 +72,11 @@ for label in 工行 a/b ../../up CON .hidden 'a:b' "$(printf 'x%.0s' {1..31})"; 
 		sed "s,^extends.*,extends = $IB_SRC/profiles/cmge-v2020-l.ini," > label.ini
 	expect 3 "'label' cannot be '$label'" "$imgbuild" profile check label.ini "${sets[@]}" --set base-sha256="$(printf %064d 0)"
 done
+for level in 0 101 1e1; do
+	awk -v l="$level" '{ print } /^label/ { print "level = " l }' "$IB_SRC/profiles/lab-icbc.ini" |
+		sed "s,^extends.*,extends = $IB_SRC/profiles/cmge-v2020-l.ini," > level.ini
+	expect 3 "not '$level'" "$imgbuild" profile check level.ini "${sets[@]}" --set base-sha256="$(printf %064d 0)"
+	says "level.ini:" "'level' is a"
+done
 bad 'no-such-variable' '--set no-such-variable=VALUE' <<< $'[sign]\nmodule = ${no-such-variable}'
 echo ok
