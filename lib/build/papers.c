@@ -7,37 +7,35 @@ static const char *text(const struct build *b, const char *section, const char *
 	return ib_ini_text(b->p, section, key);
 }
 
-bool metadata_plan(struct build *b, struct ib_error **err)
+/* ---- metadata ---- */
+
+/* What upgrade documents need to know; texts are borrowed, `dirs` gets folders of product manifests. */
+struct describing {
+	struct ib_metadata_image image;
+	GPtrArray *dirs;
+	char *products, *xsd, *file;
+};
+
+static void describing_clear(struct describing *d)
 {
-	if (!text(b, "metadata", "stream")) {
-		plan_warn(b, "[metadata] stream is not set: no upgrade documents are made");
-		return true;
-	}
-	if (!text(b, "profile", "product")) {
-		g_autofree char *place = ib_ini_place(b->p, "metadata", "stream");
-		return ib_throw(err, IB_ERR_INPUT, "%s: upgrade documents need [profile] product", place);
-	}
-	plan_add(b, "metadata", 0, "upgrade documents for stream '%s', superseding every lower image of it",
-		 text(b, "metadata", "stream"));
-	return true;
+	g_clear_pointer(&d->dirs, g_ptr_array_unref);
+	g_free(d->products);
+	g_free(d->xsd);
+	g_free(d->file);
 }
 
-bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+/* info: of the image's store. */
+static void describe(struct build *b, const struct ib_store_info *info, struct describing *ret)
 {
-	g_autofree char *dir = g_build_filename(b->work_dir, "metadata", NULL);
-	g_autofree char *products = g_build_filename(b->o->data_dir, "manifests", "products", NULL);
-	g_autofree char *xsd = g_build_filename(b->o->data_dir, "manifests", "xsd", NULL);
-	g_autofree char *file = g_strconcat(b->label, ".iso", NULL);
-	g_autoptr(GPtrArray) dirs = g_ptr_array_new();
-
-	if (!text(b, "metadata", "stream"))
-		return true;
+	*ret = (struct describing){ .dirs = g_ptr_array_new(), .file = g_strconcat(b->label, ".iso", NULL),
+				    .products = g_build_filename(b->o->data_dir, "manifests", "products", NULL),
+				    .xsd = g_build_filename(b->o->data_dir, "manifests", "xsd", NULL) };
 	for (char *const *d = ib_ini_list(b->p, "metadata", "products"); *d; d++)
-		g_ptr_array_add(dirs, *d);
-	g_ptr_array_add(dirs, products);
-	g_ptr_array_add(dirs, NULL);
-	struct ib_metadata_image image = {
-		.size = sizeof image,
+		g_ptr_array_add(ret->dirs, *d);
+	g_ptr_array_add(ret->dirs, ret->products);
+	g_ptr_array_add(ret->dirs, NULL);
+	ret->image = (struct ib_metadata_image){
+		.size = sizeof ret->image,
 		.vendor = text(b, "profile", "vendor"),
 		.customer = text(b, "profile", "customer"),
 		.name = text(b, "profile", "name"),
@@ -46,21 +44,83 @@ bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_err
 		.edition = b->edition,
 		.product = text(b, "profile", "product"),
 		.version = text(b, "profile", "version"),
-		.build = b->windows.part[2],
-		.ubr = b->windows.part[3],
-		.arch = ib_store_info(install_target(b)->store)->arch,
+		.build = info->version.part[2],
+		.ubr = info->version.part[3],
+		.arch = info->arch,
 		.upgrade_from = (const char *const *)ib_ini_list(b->p, "metadata", "upgrade-from"),
-		.product_dirs = (char *const *)dirs->pdata,
+		.product_dirs = (char *const *)ret->dirs->pdata,
 		.reimage = ib_ini_flag(b->p, "metadata", "reimage"),
 		.content_url = text(b, "metadata", "content-url"),
-		.file_name = file,
-		.file_bytes = b->iso_bytes,
+		.file_name = ret->file,
 		.date = b->epoch,
 	};
-	memcpy(image.sha1, b->digests.sha1, sizeof image.sha1);
-	memcpy(image.sha256, b->digests.sha256, sizeof image.sha256);
+}
+
+/* Of many the first few: the documents name them all. g_free */
+static char *superseded_words(const GPtrArray *superseded)
+{
+	enum { SHOWN = 5 };
+	GString *s = g_string_new(superseded->len ? "" : "none");
+
+	for (guint i = 0; i < MIN(superseded->len, SHOWN); i++)
+		g_string_append_printf(s, "%s%s", i ? ", " : "", strchr(superseded->pdata[i], ' ') + 1); /* behind the GUID */
+	if (superseded->len > SHOWN)
+		g_string_append_printf(s, " and %u more", superseded->len - SHOWN);
+	return g_string_free(s, FALSE);
+}
+
+/* The documents are made once without being written: what they would be refused for is known before anything is done. */
+static bool rehearse(struct build *b, struct ib_error **err)
+{
+	IB_CLEANUP(ib_metadata_result_clear) struct ib_metadata_result r = { 0 };
+	IB_CLEANUP(describing_clear) struct describing d = { 0 };
+	struct ib_store *scratch;
+
+	if (!base_scratch(b, &scratch, err))
+		return false;
+	describe(b, ib_store_info(scratch), &d);
+	d.image.file_bytes = 1;
+	if (!ib_metadata_generate(&d.image, text(b, "metadata", "catalog"), NULL, d.xsd, &r, err))
+		return false;
+	g_autofree char *superseded = superseded_words(r.superseded);
+	plan_add(b, "metadata", 0, "upgrade documents for stream '%s'; superseded: %s", d.image.stream, superseded);
+	return true;
+}
+
+bool metadata_plan(struct build *b, struct ib_error **err)
+{
+	const char *catalog = text(b, "metadata", "catalog");
+
+	if (!text(b, "metadata", "stream")) {
+		plan_warn(b, "[metadata] stream is not set: no upgrade documents are made");
+		return true;
+	}
+	if (!text(b, "profile", "product")) {
+		g_autofree char *place = ib_ini_place(b->p, "metadata", "stream");
+		return ib_throw(err, IB_ERR_INPUT, "%s: upgrade documents need [profile] product", place);
+	}
+	if (!catalog)
+		plan_warn(b, "[metadata] catalog is not set: the image supersedes no other");
+	else if (!g_file_test(catalog, G_FILE_TEST_IS_DIR))
+		plan_warn(b, "[metadata] catalog: there is no such folder; the image supersedes no other, as the first of its stream");
+	return rehearse(b, err);
+}
+
+bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_error **err)
+{
+	g_autofree char *dir = g_build_filename(b->work_dir, "metadata", NULL);
+	IB_CLEANUP(describing_clear) struct describing d = { 0 };
+
+	if (!text(b, "metadata", "stream"))
+		return true;
+	describe(b, ib_store_info(install_target(b)->store), &d);
+	d.image.build = b->windows.part[2];
+	d.image.ubr = b->windows.part[3];
+	d.image.file_bytes = b->iso_bytes;
+	memcpy(d.image.sha1, b->digests.sha1, sizeof d.image.sha1);
+	memcpy(d.image.sha256, b->digests.sha256, sizeof d.image.sha256);
 	if (!ib_dir_make(dir, err) ||
-	    !ib_metadata_generate(&image, text(b, "metadata", "catalog"), dir, xsd, &b->metadata, err))
+	    !ib_metadata_generate(&d.image, text(b, "metadata", "catalog"), dir, d.xsd, &b->metadata, err))
 		return false;
 	b->has_metadata = true;
 	for (guint i = 0; i < b->metadata.warnings->len; i++)

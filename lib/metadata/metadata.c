@@ -247,7 +247,7 @@ static bool run(struct author *a, struct catalog *c, const GPtrArray *products, 
 	    !offers_prove(c, a, products, r, &json, err))
 		return false;
 	describe(c, a, r);
-	return write_all(c, a, out_dir, json, r, err);
+	return !out_dir || write_all(c, a, out_dir, json, r, err);
 }
 
 static bool prepare(struct author *a, GPtrArray *warnings, GPtrArray **ret_products, struct ib_error **err)

@@ -56,7 +56,8 @@ void ib_metadata_result_clear(struct ib_metadata_result *r);
  * Write the pair for an image, the category documents, the revised documents of other images whose relations
  * change, export.cab (package.xml, metadata.txt), and offers.json (the simulator's proof).
  * @param catalog_dir  earlier documents of the stream; NULL or missing: none
- * @param out_dir      exists; gets the documents
+ * @param out_dir      exists; gets the documents. NULL: everything is checked and proved, and nothing is written; size and
+ *                     digests of the image need not be known yet
  * @param xsd_dir      folder of the schemas every document is validated against; NULL: not validated
  * Throws IB_ERR_INPUT (bad catalog document, version not above …, unknown product), IB_ERR_VERIFY (a lint or the
  * simulator finds two offers or a loop).

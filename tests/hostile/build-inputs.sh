@@ -153,6 +153,16 @@ profile <<< $'[features]\nenable = SMB1Protocol'
 refused 3 "feature 'SMB1Protocol' is to be enabled and disabled"
 profile <<< $'[features]\ndisable = SMB9Protocol\nreason.SMB9Protocol = none'
 refused 3 "did you mean 'SMB1Protocol"
+profile <<< $'[metadata]\nupgrade-from = V0-X'
+refused 3 "product release 'V0-X' has no manifest"
+mkdir catalog && cp made/image/metadata/*-*.xml catalog/
+plain
+refused 3 "version 2020.1.2109.21 is not above 2020.1.2109.21, which stream 'icbc-l' has already" --set catalog="$work/catalog"
+sed -i 's/2020.1.2109.21/2020.1.2110.11/' p.ini
+expect 0 "for stream 'icbc-l'; superseded: ICBC V2020-L 9B (lab) 2020.1.2109.21" "$imgbuild" plan p.ini --vars "$vars" \
+	--set catalog="$work/catalog"
+expect 0 'superseded: none' "$imgbuild" plan p.ini --vars "$vars" --set catalog="$work/no-such"
+says 'warning' '[metadata] catalog: there is no such folder'
 profile <<< $'[sign]\nkey = '"$keys/security.key"
 refused 3 'security.key'
 profile <<< $'[report]\nformats = docx'
