@@ -92,11 +92,26 @@ static char *owner_sid(const char *text)
 	return g_strdup(text);
 }
 
+/* An owner's letters or SID, and nothing behind them. */
+static bool check_owner(const char *owner, const char *sid, struct ib_error **err)
+{
+	g_autofree char *alone = g_strconcat("O:", sid, NULL);
+	g_autoptr(GBytes) parsed = NULL;
+	ib_auto_error why = NULL;
+
+	if (!strchr(sid, ':') && ib_sddl_parse(alone, &parsed, &why))
+		return true;
+	ib_throw(err, IB_ERR_INPUT, "'%s' is nobody that can own a file", owner);
+	return ib_hint(err, "an owner is SYSTEM, Administrators, Users, TrustedInstaller, LocalService, NetworkService or a SID (S-1-5-...)");
+}
+
 /* The descriptor with another owner. sd NULL: one that has nothing but the owner. */
 static bool with_owner(GBytes *sd, const char *owner, GBytes **ret, struct ib_error **err)
 {
 	g_autofree char *sid = owner_sid(owner), *text = NULL;
 
+	if (!check_owner(owner, sid, err))
+		return ib_while(err, "reading the owner '%s'", owner);
 	if (sd && !ib_sddl_format(sd, &text, err))
 		return false;
 	const char *rest = text ? text : "";
