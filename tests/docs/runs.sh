@@ -68,6 +68,12 @@ shown 3 "which is not being removed" plan
 edit "s|^components .*|components = Nada\nmanifests = $work/manifests|"
 printf '[component]\nname = Nada\n[remove]\ncomponents = Nada\n' > manifests/Nada.ini
 shown 3 "nothing in the image matches 'Nada'" plan
+edit 's|^upgrade-from .*|upgrade-from = V0-X|'
+shown 3 "product release 'V0-X' has no manifest" plan
+edit 's|^label .*|label = a/b|'
+shown 3 "'label' cannot be 'a/b'" plan
+edit ''
+shown 0 "[metadata] catalog: there is no such folder; the image supersedes no other, as the first of its stream" plan
 mkdir theirs && touch theirs/file
 edit ''
 shown 3 "is no build folder, and a build would replace all that it holds" "$imgbuild" plan p.ini --vars "$vars" -o theirs
