@@ -27,9 +27,22 @@ static unsigned distance(const char *a, const char *b)
 	return row[lb];
 }
 
+/* Part of a name, as "OpenSSH" for "OpenSSH.Server". */
+#define PART_MIN 4u
+
+static bool holds(const char *name, const char *part)
+{
+	size_t len = strlen(part);
+
+	for (; *name; name++)
+		if (!g_ascii_strncasecmp(name, part, len))
+			return true;
+	return false;
+}
+
 const char *ib_nearest(const char *word, const char *const *candidates)
 {
-	const char *nearest = NULL;
+	const char *nearest = NULL, *whole = NULL;
 	unsigned least = (unsigned)(strlen(word) < 4 ? 1 : MAX(strlen(word) / 3, 2)); /* a swap costs two */
 
 	for (; *candidates; candidates++) {
@@ -38,8 +51,10 @@ const char *ib_nearest(const char *word, const char *const *candidates)
 			nearest = *candidates;
 			least = d;
 		}
+		if (strlen(word) >= PART_MIN && (!whole || strlen(*candidates) < strlen(whole)) && holds(*candidates, word))
+			whole = *candidates;
 	}
-	return nearest;
+	return nearest ? nearest : whole;
 }
 
 bool ib_date_parse(const char *text, int64_t *ret_seconds)

@@ -7,7 +7,8 @@
 /**
  * The candidate nearest to a mistyped word, for "did you mean".
  * @param candidates  NULL-ended
- * @return borrowed from candidates; NULL when none is near (more than a third of the letters differ)
+ * @return borrowed from candidates; NULL when none is near (more than a third of the letters differ) and none has the
+ *         word in it
  */
 const char *ib_nearest(const char *word, const char *const *candidates);
 

@@ -165,6 +165,9 @@ Test(base, near_words)
 	static const char *const words[] = { "image", "index", "edition", NULL };
 
 	cr_expect_str_eq(ib_nearest("idnex", words), "index") ;
+	cr_expect_str_eq(ib_nearest("NAM", (const char *const[]){ "name", "x", NULL }), "name");
+	cr_expect_str_eq(ib_nearest("opentools", (const char *const[]){ "Language", "Lab.OpenTools", NULL }), "Lab.OpenTools");
+	cr_expect_null(ib_nearest("tee", (const char *const[]){ "steep-hill-road", NULL }), "too short to tell");
 	cr_expect_null(ib_nearest("colour", words));
 }
 
