@@ -154,12 +154,26 @@ static bool check_min_version(const struct ib_ini *p, struct ib_error **err)
 	return ib_throw(err, IB_ERR_INPUT, "the profile needs imgbuild %s or later, this is %s", least, IB_VERSION);
 }
 
+/* A link to a folder keeps leading there: the workspace lies beside the folder itself, on its disk. */
+static void follow(char **path)
+{
+	char *real = realpath(*path, NULL);
+
+	if (!real)
+		return;
+	g_free(*path);
+	*path = g_strdup(real);
+	free(real);
+}
+
 static void set_folders(struct build *b)
 {
 	g_autofree char *given = b->o->out_dir ? g_strdup(b->o->out_dir) : g_build_filename("out", b->label, NULL);
 	g_autofree char *parent = NULL, *name = NULL, *hidden = NULL;
 
 	b->final_dir = g_canonicalize_filename(given, NULL);
+	if (g_file_test(b->final_dir, G_FILE_TEST_IS_SYMLINK))
+		follow(&b->final_dir);
 	parent = g_path_get_dirname(b->final_dir);
 	name = g_path_get_basename(b->final_dir);
 	hidden = g_strconcat(".work-", name, NULL);

@@ -39,6 +39,14 @@ cmp made/one/$label.iso made/two/$label.iso || fail "one thread makes other byte
 echo >> made/two/SHA256SUMS
 expect 0 'not published' build -o made/two
 [ ! -e made/two/records/approval-visitor.json ] || fail "a record about other bytes is kept"
+# a link to the folder keeps leading there
+mkdir -p elsewhere/disk
+mv made/two elsewhere/disk/two
+ln -s ../elsewhere/disk/two made/two
+rm elsewhere/disk/two/SM3SUMS
+expect 0 'not published' build -o made/two
+[ -L made/two ] && [ -s elsewhere/disk/two/SM3SUMS ] || fail "the link, not the folder, was replaced"
+[ "$(ls -A elsewhere/disk)" = two ] || fail "left behind: $(ls -A elsewhere/disk)"
 no_leftovers made
 [ -z "$(find made -name '*.lock')" ] || fail "a lock is left"
 rm -r made/two
