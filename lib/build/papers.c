@@ -69,6 +69,13 @@ static char *superseded_words(const GPtrArray *superseded)
 	return g_string_free(s, FALSE);
 }
 
+/* What the documents' author warns of. */
+static void warn(struct build *b, const GPtrArray *warnings)
+{
+	for (guint i = 0; i < warnings->len; i++)
+		plan_warn(b, "%s", (char *)g_ptr_array_index(warnings, i));
+}
+
 /* The documents are made once without being written: what they would be refused for is known before anything is done. */
 static bool rehearse(struct build *b, struct ib_error **err)
 {
@@ -83,6 +90,7 @@ static bool rehearse(struct build *b, struct ib_error **err)
 	if (!ib_metadata_generate(&d.image, text(b, "metadata", "catalog"), NULL, d.xsd, &r, err))
 		return false;
 	g_autofree char *superseded = superseded_words(r.superseded);
+	warn(b, r.warnings);
 	plan_add(b, "metadata", 0, "upgrade documents for stream '%s'; superseded: %s", d.image.stream, superseded);
 	return true;
 }
@@ -123,8 +131,7 @@ bool metadata_apply(struct build *b, struct ib_progress *progress, struct ib_err
 	    !ib_metadata_generate(&d.image, text(b, "metadata", "catalog"), dir, d.xsd, &b->metadata, err))
 		return false;
 	b->has_metadata = true;
-	for (guint i = 0; i < b->metadata.warnings->len; i++)
-		plan_warn(b, "%s", (char *)g_ptr_array_index(b->metadata.warnings, i));
+	warn(b, b->metadata.warnings);
 	return ib_progress_add(progress, 0, err);
 }
 
