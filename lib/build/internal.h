@@ -203,10 +203,10 @@ struct update_options {
 	bool payload;          /**< they will be installed: see struct ib_package_options */
 	struct ib_progress *progress; /**< borrowed, while they are opened; or NULL */
 };
-/** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
- *  (struct update *). */
 /** Say what to do about a package that was refused for what it is, unless something better is said already: false. */
 bool package_refused(struct ib_error **err);
+/** Open the packages in a file (an .msu may hold servicing stack and update), verify them, append them
+ *  (struct update *). */
 bool updates_open(GPtrArray *updates, const char *path, const struct update_options *o, struct ib_error **err);
 /** Begin to unpack a file while the image is opened that knows the dictionary; updates_end(), or ib_package_open_cancel(). */
 struct ib_package_opening *updates_begin(const char *path, const struct update_options *o);

@@ -86,7 +86,6 @@ static bool rehearse(struct build *b, struct ib_error **err)
 	if (!base_scratch(b, &scratch, err))
 		return false;
 	describe(b, ib_store_info(scratch), &d);
-	d.image.file_bytes = 1;
 	if (!ib_metadata_generate(&d.image, text(b, "metadata", "catalog"), NULL, d.xsd, &r, err))
 		return false;
 	g_autofree char *superseded = superseded_words(r.superseded);

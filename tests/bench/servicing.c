@@ -147,7 +147,6 @@ static void parse(char **a)
 	ib_wim_free(wim);
 }
 
-/* The package is unpacked while the store is opened, as `imgbuild service` does it. */
 /* Installs what is being opened, and writes OUT. started: when the clock began. */
 static void install_opening(struct ib_store *s, struct ib_wim *wim, struct ib_package_opening *opening, const char *out,
 			    double started, double cpu)
@@ -188,6 +187,7 @@ static void install(char **a)
 	install_opening(s, wim, ib_package_open_begin(a[1], &o), a[2], start, cpu);
 }
 
+/* The package is unpacked while the store is opened, as `imgbuild service` does it. */
 static void whole(char **a)
 {
 	g_autofree char *dir = g_path_get_dirname(a[2]);

@@ -61,7 +61,23 @@ static bool collect(void *data, void *tag, const uint8_t *bytes, size_t stored, 
 	return true;
 }
 
-static bool run(unsigned threads, struct collected *c, struct ib_error **err)
+struct lent {
+	uint8_t bytes[BLOCK];
+	unsigned *returned;
+};
+
+/* Nobody may read it any more. */
+static void give_back(void *data)
+{
+	struct lent *l = data;
+
+	memset(l->bytes, 0, sizeof(l->bytes));
+	(*l->returned)++;
+	g_free(l);
+}
+
+/* returned: the blocks are lent, and their returns counted here; NULL: they are copied */
+static bool run(unsigned threads, unsigned *returned, struct collected *c, struct ib_error **err)
 {
 	struct ib_codec_pool *pool;
 	uint8_t block[BLOCK];
@@ -70,8 +86,18 @@ static bool run(unsigned threads, struct collected *c, struct ib_error **err)
 	c->bytes = g_byte_array_new();
 	cr_assert(ib_codec_pool_new(IB_CODEC_LZX, BLOCK, 20, threads, collect, c, &pool, err));
 	for (unsigned i = 0; ok && i < 600; i++) {
+		g_autoptr(GBytes) owner = NULL;
+		const uint8_t *in = block;
 		fill(block, BLOCK, i);
-		ok = ib_codec_pool_put(pool, GUINT_TO_POINTER(i), block, i % 10 == 9 ? 0 : BLOCK - i, NULL, err);
+		if (returned) {
+			struct lent *l = g_new(struct lent, 1);
+			l->returned = returned;
+			memcpy(l->bytes, block, BLOCK);
+			owner = g_bytes_new_with_free_func(l->bytes, BLOCK, give_back, l);
+			in = l->bytes;
+			memset(block, 0, BLOCK);
+		}
+		ok = ib_codec_pool_put(pool, GUINT_TO_POINTER(i), in, i % 10 == 9 ? 0 : BLOCK - i, owner, err);
 	}
 	ok = ok && ib_codec_pool_flush(pool, err);
 	ib_codec_pool_free(pool);
@@ -80,11 +106,16 @@ static bool run(unsigned threads, struct collected *c, struct ib_error **err)
 
 Test(codec, pool_keeps_the_order)
 {
-	struct collected one = { .fail_at = 1000 }, many = { .fail_at = 1000 };
+	struct collected one = { .fail_at = 1000 }, many = { .fail_at = 1000 }, lent = { .fail_at = 1000 };
+	unsigned returned = 0;
 	ib_auto_error err = NULL;
 
-	cr_assert(run(1, &one, &err) && run(5, &many, &err));
+	cr_assert(run(1, NULL, &one, &err) && run(5, NULL, &many, &err) && run(5, &returned, &lent, &err));
 	cr_assert_eq(one.next, 600);
+	cr_assert_eq(returned, 600, "%u of 600 blocks were given back", returned);
+	cr_assert_eq(lent.bytes->len, one.bytes->len);
+	cr_assert_eq(memcmp(lent.bytes->data, one.bytes->data, one.bytes->len), 0);
+	g_byte_array_unref(lent.bytes);
 	cr_assert_eq(one.bytes->len, many.bytes->len);
 	cr_assert_eq(memcmp(one.bytes->data, many.bytes->data, one.bytes->len), 0);
 	g_byte_array_unref(one.bytes);
@@ -93,12 +124,17 @@ Test(codec, pool_keeps_the_order)
 
 Test(codec, pool_stops_after_a_failure)
 {
-	struct collected c = { .fail_at = 5 };
+	struct collected c = { .fail_at = 5 }, lent = { .fail_at = 5 };
+	unsigned returned = 0;
 	ib_auto_error err = NULL;
+	ib_auto_error again = NULL;
 
-	cr_assert_not(run(3, &c, &err));
+	cr_assert_not(run(3, NULL, &c, &err));
 	cr_assert_str_eq(ib_error_cause(err), "full");
+	cr_assert_not(run(3, &returned, &lent, &again));
+	cr_assert(returned >= 5, "what was lent is given back, also what never came out");
 	g_byte_array_unref(c.bytes);
+	g_byte_array_unref(lent.bytes);
 }
 
 Test(codec, tiny_blocks_are_refused)
